@@ -9,7 +9,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { moduleLine, useSnippet, writeStack } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** Programs that ask in their own way: in one field, as their user, or with one string for every prompt. */
+/** Programs with other prompting habits: one field, running as their user, or one string for every prompt. */
 const authErr = 7;
 const systemErr = 4;
 const sshdPort = 2204;
@@ -26,7 +26,7 @@ await inNamespace(import.meta.filename, async () => {
 
   writeStack('code-alone', [`auth requisite ${moduleLine()}`, 'auth required pam_permit.so']);
 
-  scenario(product, "a program of alice's may log in alice", async () => {
+  scenario(product, "a program of alice's can log in alice", async () => {
     const alice = addPerson('alice');
     const secret = await product.addHotp('alice');
     assert.equal(
@@ -44,7 +44,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await status(asUser(alice, 'code-alone', 'alice', hotp(secret, 2))), 0);
   });
 
-  scenario(product, "a program of alice's may not log in bob, not even with bob's code", async () => {
+  scenario(product, "a program of alice's cannot log in bob, not even with bob's code", async () => {
     const mallory = addPerson('mallory');
     addPerson('bob');
     const secret = await product.addHotp('bob');
@@ -61,7 +61,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await status(asRoot('code-alone', 'bob', hotp(secret, 0))), 0, 'the code was not spent');
   });
 
-  scenario(product, 'a locker whose user needs nothing, and one without a daemon', async () => {
+  scenario(product, 'a locker of a user who needs no code, and one without a daemon', async () => {
     const heidi = addPerson('heidi', 4000);
     assert.equal(await status(asUser(heidi, 'sallyport-locker', 'heidi', password)), 0);
     assert.equal(await status(asUser(heidi, 'sallyport-locker', 'heidi', 'wrong')), authErr);
@@ -70,12 +70,12 @@ await inNamespace(import.meta.filename, async () => {
     await product.start();
   });
 
-  scenario(product, 'an application that answers every prompt with one string locks nobody', async () => {
+  scenario(product, 'an application that answers every prompt with one string locks no account', async () => {
     addPerson('carol');
     const secret = await product.addHotp('carol');
     for (let tries = 0; tries < 12; tries += 1)
       assert.equal(await status(run(pamApp, ['--same', password, 'sallyport-sudo', 'carol'])), authErr);
-    // What looks like a code is one: it counts, but once for each call.
+    // Text in the format of a code is treated as one: it counts, but once for each call.
     const wrong = wrongHotp(secret, 0);
     assert.equal(await status(run(pamApp, ['--same', wrong, 'code-alone', 'carol'])), authErr);
     assert.deepEqual((await product.failures('carol')).codes <= 1, true);
@@ -84,7 +84,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'sshd with PasswordAuthentication gives one string to every prompt, and locks nobody',
+    'sshd with PasswordAuthentication sends one string to every prompt, and locks no account',
     async () => {
       addPerson('dave');
       const secret = await product.addHotp('dave');
@@ -139,14 +139,14 @@ await inNamespace(import.meta.filename, async () => {
         outcomes.map(({ outcome, firstFactorVerified }) => [outcome, firstFactorVerified]),
         typed.map(() => ['accepted', false]),
       );
-      // The password is wrong: the code is used, and nothing says that this was a login.
+      // The password is wrong: the code is used, and nothing records this as a login.
       assert.notEqual(await status(asRoot(one, 'henry', `wrong${hotp(secret, 4)}`)), 0);
       assert.equal((await product.events('henry')).at(-1)?.outcome, 'accepted');
       assert.match((await product.cli(['user', 'show', 'henry'])).stdout, /first factor unknown/);
     },
   );
 
-  scenario(product, 'password and code in one answer: neither half alone lets in', async () => {
+  scenario(product, 'password and code in one answer: neither of them is enough', async () => {
     const one = 'sallyport-one-prompt';
     addPerson('ivan');
     const secret = await product.addHotp('ivan');

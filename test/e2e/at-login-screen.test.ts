@@ -11,7 +11,7 @@ import { useSnippet, writeProvenStack } from '../support/rig/stack.ts';
 import { sudoFlush } from '../support/rig/terminal.ts';
 import { Screen, type Theme, themes } from '../support/screen-picture.ts';
 
-/** What a person sees of a new secret, on a screen of 80 columns and 24 rows; and where nobody is to see it. */
+/** What a user sees of a new secret on a screen of 80 columns and 24 rows, and where it must not be shown. */
 const realms = `
 [[realm]]
 name = "staff"
@@ -53,7 +53,7 @@ await inNamespace(import.meta.filename, async () => {
       screen.close();
     }
   };
-  /** The picture holds the secret that stands below it. */
+  /** The QR code contains the secret printed below it. */
   const isRead = async (screen: Screen, name: string): Promise<void> => {
     await screen.sees(prompt);
     const [, secret = ''] = await screen.sees(typed);
@@ -66,14 +66,14 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'over ssh the picture is read, on dark and light terminals, with its prompt',
+    'over ssh the QR code can be scanned on dark and light terminals, with its prompt',
     async () => {
       addPerson('alice');
       await onScreen(ssh('alice', { port }, ['true']), (screen) => isRead(screen, 'alice'));
     },
   );
 
-  scenario(product, 'where the client has no blocks the secret is read', async () => {
+  scenario(product, 'shows the secret as text if the client cannot show block characters', async () => {
     addPerson('bob');
     const plain = async (screen: Screen) => {
       await screen.sees(prompt);
@@ -83,28 +83,32 @@ await inNamespace(import.meta.filename, async () => {
     await onScreen(['dbclient', '-y', '-y', '-p', String(port), 'bob@127.0.0.1', 'true'], plain);
   });
 
-  /** A file that the person may write, in place of standard output. */
+  /** A file that the user may write, used as standard output. */
   const redirected = (person: Person, command: string): readonly string[] => [
     ...as(person),
     ...['sh', '-c', `${command} > ${person.home}/out`],
   ];
   const written = (person: Person) => readFileSync(`${person.home}/out`, 'utf8');
 
-  scenario(product, 'sudo and su show it at the terminal, and nothing of it goes into a file', async () => {
-    const carol = addPerson('carol');
-    addPerson('dave');
-    const commands = [
-      ['sudo -k true', 'carol'],
-      ['su dave -c true', 'dave'],
-    ] as const;
-    for (const [command, name] of commands) {
-      await onScreen(redirected(carol, command), (screen) => isRead(screen, name));
-      assert.doesNotMatch(written(carol), seed, command);
-      assert.doesNotMatch(written(carol), /[█▀▄]/, command);
-    }
-  });
+  scenario(
+    product,
+    'sudo and su show the secret on the terminal, and write none of it into a file',
+    async () => {
+      const carol = addPerson('carol');
+      addPerson('dave');
+      const commands = [
+        ['sudo -k true', 'carol'],
+        ['su dave -c true', 'dave'],
+      ] as const;
+      for (const [command, name] of commands) {
+        await onScreen(redirected(carol, command), (screen) => isRead(screen, name));
+        assert.doesNotMatch(written(carol), seed, command);
+        assert.doesNotMatch(written(carol), /[█▀▄]/, command);
+      }
+    },
+  );
 
-  scenario(product, 'sudo that is not at a terminal shows nothing, and says where to go', async () => {
+  scenario(product, 'sudo without a terminal shows no secret, and says where to enrol', async () => {
     const erin = addPerson('erin');
     const askpass = `${erin.home}/askpass`;
     writeFileSync(askpass, `#!/bin/sh\nprintf '%s\\n' "$*" >> ${erin.home}/asked\necho ${password}\n`);
@@ -121,7 +125,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.doesNotMatch(stdout + stderr, seed, words.join(' '));
       assert.match(stdout + stderr, /Add one first: log in over ssh\./, words.join(' '));
     }
-    // A terminal that is only there: what is typed comes from elsewhere.
+    // The program has a terminal, but its input comes from elsewhere.
     const screen = new Screen([...as(erin), 'sh', '-c', `echo ${password} | sudo -kS true`], size);
     try {
       await screen.sees(/log in over ssh\./);
@@ -131,7 +135,7 @@ await inNamespace(import.meta.filename, async () => {
     }
   });
 
-  scenario(product, 'sudo -A at a terminal hands nothing to the program that asks', async () => {
+  scenario(product, 'sudo -A at a terminal passes no secret to the askpass program', async () => {
     const frank = addPerson('frank');
     const askpass = `${frank.home}/askpass`;
     writeFileSync(askpass, `#!/bin/sh\nprintf '%s\\n' "$*" >> ${frank.home}/asked\necho ${password}\n`);
@@ -149,7 +153,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.doesNotMatch(readFileSync(`${frank.home}/asked`, 'utf8') + written(frank), seed);
   });
 
-  scenario(product, 'other programs are shown none, whatever their name and their terminal', async () => {
+  scenario(product, 'other programs are shown no secret, whatever their name and terminal', async () => {
     addPerson('grace');
     const services = [
       ['gdm-password', '/dev/tty1'],

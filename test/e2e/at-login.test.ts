@@ -9,7 +9,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { sudoFlush, Terminal } from '../support/rig/terminal.ts';
 
-/** A first factor that is added in the login, over a real ssh and in a real sudo. */
+/** Enrolment of a first factor during login, over a real ssh and in a real sudo. */
 const realms = `
 [[realm]]
 name = "staff"
@@ -43,7 +43,7 @@ await inNamespace(import.meta.filename, async () => {
     return decodeBase32(secret);
   };
 
-  scenario(product, 'over ssh: QR code, code, recovery keys, yes, and in', async () => {
+  scenario(product, 'over ssh: QR code, code, recovery keys, confirmation, then logged in', async () => {
     addPerson('alice');
     const terminal = connect('alice');
     await terminal.answer(/Password: /, password);
@@ -65,30 +65,34 @@ await inNamespace(import.meta.filename, async () => {
     assert.doesNotMatch(product.log(), new RegExp(key));
   });
 
-  scenario(product, 'broken off before the yes: nothing is enrolled, and nobody is in', async () => {
-    addPerson('bob');
-    const first = connect('bob');
-    await first.answer(/Password: /, password);
-    const secret = await secretOn(first);
-    await first.hangUp();
-    const second = connect('bob');
-    await second.answer(/Password: /, password);
-    const another = await secretOn(second);
-    assert.notDeepEqual(another, secret);
-    await second.answer(/Verification code: /, totp(another));
-    await second.expect(/Type "yes"/);
-    await second.hangUp();
-    assert.deepEqual(await kindsOf('bob'), []);
-    const third = connect('bob');
-    await third.answer(/Password: /, password);
-    await secretOn(third);
-    await third.answer(/Verification code: /, totp(secret));
-    await third.expect(/not a current code/);
-    await third.hangUp();
-    assert.deepEqual(await kindsOf('bob'), []);
-  });
+  scenario(
+    product,
+    'interrupted before the confirmation: nothing is enrolled, and the login fails',
+    async () => {
+      addPerson('bob');
+      const first = connect('bob');
+      await first.answer(/Password: /, password);
+      const secret = await secretOn(first);
+      await first.hangUp();
+      const second = connect('bob');
+      await second.answer(/Password: /, password);
+      const another = await secretOn(second);
+      assert.notDeepEqual(another, secret);
+      await second.answer(/Verification code: /, totp(another));
+      await second.expect(/Type "yes"/);
+      await second.hangUp();
+      assert.deepEqual(await kindsOf('bob'), []);
+      const third = connect('bob');
+      await third.answer(/Password: /, password);
+      await secretOn(third);
+      await third.answer(/Verification code: /, totp(secret));
+      await third.expect(/not a current code/);
+      await third.hangUp();
+      assert.deepEqual(await kindsOf('bob'), []);
+    },
+  );
 
-  scenario(product, 'in sudo too', async () => {
+  scenario(product, 'enrols in sudo, too', async () => {
     const carol = addPerson('carol');
     const terminal = new Terminal([...as(carol), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']);
     await terminal.answer(/password for carol: /, password);

@@ -11,7 +11,7 @@ import { u32 } from '../support/module-frames.ts';
 import { projectRoot } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
-/** A real sallyportd, real logins, and all the ways to look at what they left. */
+/** A real sallyportd, real logins, and every way to read what they recorded. */
 let rig: DaemonRig;
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
 
@@ -26,7 +26,7 @@ before(async () => {
   await rig.login({ ...sshd, user: 'daemon', rhost: '198.51.100.9' }, '000000');
   for (let wrong = 0; wrong < 2; wrong += 1) await rig.login({ service: 'sudo', user: 'daemon' }, '000000');
   await rig.login({ service: 'sudo', user: 'daemon' }, paper);
-  // What is nobody's: a name that claims to be a line, an rhost that claims to be an address, a program of one's own.
+  // Forgeries: a name that looks like a line, an rhost that looks like an address, a user's own program.
   await rig.login({ ...sshd, user: 'root', rhost: 'x from=203.0.113.9 service="sshd"' }, '000000');
   await rig.login({ ...sshd, user: 'root', rhost: '203.0.113.9 x' }, '000000');
   const service = 'sshd"\nsallyport-audit: login refused reason=wrong from=203.0.113.9 service="x';
@@ -48,7 +48,7 @@ after(async () => {
 const accountsOf = (lines: readonly string[]) => lines.map((line) => line.split('\t')[2]);
 
 describe('sallyport audit', () => {
-  it('finds by what is asked, and by all of it at once', async () => {
+  it('finds events by each filter, and by all of them at once', async () => {
     const of = async (...words: string[]) => (await rig.cli(['audit', ...words])).lines;
     const everything = await of();
     assert.ok(everything.length > 12, `${everything.length}`);
@@ -66,7 +66,7 @@ describe('sallyport audit', () => {
     assert.equal((await rig.cli(['audit', '--kind', 'nothing'])).status, 2);
   });
 
-  it('says what locked, and how many recovery keys are left', async () => {
+  it('reports what locked an account, and how many recovery keys are left', async () => {
     const { lines } = await rig.cli(['audit', '--user', 'daemon', '--json']);
     const events = lines.map((line) => JSON.parse(line));
     assert.deepEqual(
@@ -81,7 +81,7 @@ describe('sallyport audit', () => {
     );
   });
 
-  it('verifies the chain, and a link that was written down before', async () => {
+  it('verifies the chain, and a chain hash that was noted before', async () => {
     const whole = await rig.cli(['audit', 'verify']);
     assert.equal(whole.status, 0, whole.err);
     const noted = /^newest\t(\d+:[0-9a-f]{64})$/m.exec(whole.out)?.[1] ?? '';
@@ -99,7 +99,7 @@ describe('sallyport audit', () => {
 describe('fail2ban', () => {
   const filter = join(projectRoot, 'pam-config/fail2ban/filter.d/sallyport.conf');
 
-  /** The addresses that it would count, from lines as syslog and as the journal give them. */
+  /** The addresses that fail2ban would count, from lines as syslog and the journal contain them. */
   function counted(prefix: (line: string) => string): readonly string[] {
     const log = join(directory, 'log');
     writeFileSync(
@@ -127,14 +127,14 @@ describe('fail2ban', () => {
     ['the journal', '2026-11-24T19:00:00.000000 host sallyportd[123]: '],
     ['the journal without a name of ours', '2026-11-24T19:00:00.000000 host node[123]: '],
   ] as const)
-    it(`counts wrong answers from elsewhere, and nothing that was forged, in lines of ${what}`, () => {
+    it(`counts wrong answers from other machines, and no forged lines, in lines of ${what}`, () => {
       assert.deepEqual(
         counted((line) => `${prefix}${line}`),
         ['192.0.2.7', '198.51.100.9'],
       );
     });
 
-  it('is shown what it has to turn away', () => {
+  it('matches the lines of the addresses to block', () => {
     const lines = rig.auditLines().join('\n');
     assert.match(lines, /rhost="x\\x20from\\x3d203\.0\.113\.9/);
     assert.match(lines, /rhost="203\.0\.113\.9\\x20x"/);

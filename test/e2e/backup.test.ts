@@ -10,8 +10,8 @@ import { run } from '../support/rig/commands.ts';
 import { Own } from '../support/sandbox.ts';
 
 /**
- * Backups are taken while everything goes on, sealed so that nobody else reads them, and restored so that nothing
- * that was spent lets anybody in again.
+ * Backups are taken while logins continue, are encrypted so that others cannot read them, and are restored so that no
+ * used code is accepted again.
  */
 let own: Own;
 before(async () => {
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => own.remove());
 
-/** A whole backup that was not made with the master key: sealed to the same public key, its digest right. */
+/** A complete backup that was not created with the master key: sealed to the same public key, with a correct digest. */
 async function forged(inside: string): Promise<Uint8Array> {
   let header: BackupHeader | undefined;
   const page: [Buffer, Buffer][] = [];
@@ -46,7 +46,7 @@ let count = 0;
 const fresh = (): string => join(own.root, `backup${++count}`);
 
 describe('a backup', () => {
-  test('taken among 64 logins at a time is one moment of the store, and holds up none of them', async () => {
+  test('taken among 64 concurrent logins is one moment of the store, and delays none of them', async () => {
     const client = await own.start();
     const secrets = new Map<string, Buffer>();
     for (const user of ['daemon', 'bin', 'sys', 'sync']) {
@@ -85,7 +85,7 @@ describe('a backup', () => {
     }
   });
 
-  test('belongs to its caller alone, is never written over, and says what it is', async () => {
+  test('is readable only by its caller, never overwrites a file, and describes itself', async () => {
     await own.start();
     const file = fresh();
     await own.must(own.backup(file));
@@ -103,7 +103,7 @@ describe('a backup', () => {
     for (const field of ['storeId', 'commit', 'taken', 'host', 'keyId']) assert.ok(field in reported, field);
   });
 
-  test('shows no seed and no key, not even inside, unless it is asked to', async () => {
+  test('reveals no seed and no key, not even inside, unless requested', async () => {
     const secret = Buffer.from('a seed that is easy to find');
     await own.addToken('totp', 'games', secret);
     const [sealed, plain] = [fresh(), fresh()];
@@ -117,7 +117,7 @@ describe('a backup', () => {
     const both = await own.cli(['backup', plain, ...to, '--passphrase-file', own.keyFile]);
     assert.match(both.stderr, /, not both/);
     await own.must(['backup', plain, ...to]);
-    // The tool of others opens it: what is inside is as it would lie there after a break of the sealing.
+    // The upstream tool decrypts it: the content is what an attacker would see after breaking the encryption.
     const inside = await run('bash', ['-c', `age -d -i ${own.root}/k ${plain} > ${own.root}/inside`]);
     assert.equal(inside.status, 0, inside.stderr);
     const key = readFileSync(own.keyFile, 'utf8').split(/\s/).at(-2) ?? '';
@@ -141,7 +141,7 @@ describe('a backup', () => {
     assert.equal(JSON.parse(verified).whole, true);
   });
 
-  test('with the master key holds it, says so, and leaves its event', async () => {
+  test('with the master key contains it, says so, and is audited', async () => {
     const file = fresh();
     const done = await own.cli(own.backup(file, '--with-master-key'));
     assert.equal(done.status, 0, done.stderr);
@@ -149,7 +149,7 @@ describe('a backup', () => {
     assert.match(await own.must(['audit']), /store\tdone\tbackup-with-key.*uid:0/);
   });
 
-  test('needs a passphrase worth the name, from anywhere but the command line', async () => {
+  test('requires a passphrase of sufficient length, from any place but the command line', async () => {
     writeFileSync(join(own.root, 'short'), 'short\n');
     const short = await own.cli(['backup', fresh(), '--passphrase-file', join(own.root, 'short')]);
     assert.equal(short.status, 2);
@@ -162,7 +162,7 @@ describe('a backup', () => {
     assert.match(wrong.stderr, /passphrase or key is wrong/);
   });
 
-  test('on a full disk ends with an error, and leaves nothing that looks like one', async () => {
+  test('on a full disk fails, and leaves nothing that looks like a backup', async () => {
     const place = join(own.root, 'small');
     mkdirSync(place);
     const words = own.command(own.backup(`${place}/b`)).join(' ');
@@ -193,18 +193,18 @@ describe('a restore', () => {
     assert.equal(await own.verify('mail', keys[0] ?? ''), 'accepted');
   });
 
-  test('is refused while sallyportd runs, with what to do', async () => {
+  test('is refused while sallyportd runs, and says what to do', async () => {
     const done = await own.cli(own.opening('restore', file, '--yes'));
     assert.equal(done.status, 1);
     assert.match(done.stderr, /systemctl stop/);
     await own.stop();
   });
 
-  test('asks first, and without a terminal wants --yes', async () => {
+  test('asks for confirmation, and without a terminal requires --yes', async () => {
     assert.equal((await own.cli(own.opening('restore', file))).status, 2);
   });
 
-  test('of anything but a whole backup of this store changes nothing', async () => {
+  test('of anything but a complete backup of this store changes nothing', async () => {
     const good = readFileSync(file);
     const found = own.bytes();
     const flipped = (at: number) => {
@@ -253,7 +253,7 @@ describe('a restore', () => {
     assert.deepEqual(own.leftovers(), []);
   });
 
-  test('brings no spent code back, where the store of before can be read', async () => {
+  test('makes no used code acceptable again, if the replaced store can be read', async () => {
     await own.must(own.opening('restore', file, '--yes'));
     const client = await own.start();
     assert.notEqual(await own.verify('mail', spentCode), 'accepted');
@@ -274,7 +274,7 @@ describe('a restore', () => {
     await own.stop();
   });
 
-  test('brings none back either where it cannot: all recovery keys are void, and it says whose', async () => {
+  test('nor if it cannot: all recovery keys are void, and the command names their accounts', async () => {
     const reported = await own.must(own.opening('restore', file, '--yes', '--ignore-store'));
     assert.match(reported, /^mail\trecovery-void\trecovery\t/m);
     assert.match(reported, /^mail\ttwo-in-a-row\thotp\t/m);
@@ -286,7 +286,7 @@ describe('a restore', () => {
     await own.stop();
   });
 
-  test('on another machine, with another master key', async () => {
+  test('works on another machine with another master key', async () => {
     const other = await Own.init();
     try {
       const without = fresh();
@@ -311,7 +311,7 @@ describe('a restore', () => {
     }
   });
 
-  test('the stores of before are kept until they are discarded', async () => {
+  test('keeps replaced stores until they are discarded', async () => {
     await own.must(['store', 'discard', '--yes']);
     const left = await own.cli(['store', 'discard', '--yes']);
     assert.match(left.stderr, /no replaced store found/);

@@ -17,7 +17,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** Keys of every sort in a real browser, for real logins: what they sign is judged by nothing but the daemon. */
+/** Keys of every kind in a real browser, for real logins: only the daemon verifies what they sign. */
 const realms = `
 ${portalTables}
 [[realm]]
@@ -64,7 +64,7 @@ await inNamespace(import.meta.filename, async () => {
     ['eddsa', -8],
     ['rs256', -257],
   ] as const)
-    scenario(product, `${name}: registered, signed in with, a login approved`, async () => {
+    scenario(product, `${name}: is registered, signs in, and approves a login`, async () => {
       const person = addPerson(name);
       const desk = await enrolled(person, { algorithm });
       const shown = await product.must(['factor', 'list', name]);
@@ -77,28 +77,32 @@ await inNamespace(import.meta.filename, async () => {
       await desk.close();
     });
 
-  scenario(product, 'a realm that wants its users verified takes a passkey, and no mere touch', async () => {
-    const [able, unable] = [addPerson('paula', 3501), addPerson('quinn', 3502)];
-    const passkey = await enrolled(able, { kind: 'internal' });
-    await passkey.signOut('paula');
-    await passkey.signInByKey('paula');
-    const { terminal, link } = await sudo(able);
-    await approve(passkey, link);
-    await letIn(terminal);
-    await passkey.close();
+  scenario(
+    product,
+    'a realm that requires user verification accepts a passkey, and no mere touch',
+    async () => {
+      const [able, unable] = [addPerson('paula', 3501), addPerson('quinn', 3502)];
+      const passkey = await enrolled(able, { kind: 'internal' });
+      await passkey.signOut('paula');
+      await passkey.signInByKey('paula');
+      const { terminal, link } = await sudo(able);
+      await approve(passkey, link);
+      await letIn(terminal);
+      await passkey.close();
 
-    const touch = await ServerContext.open(browser);
-    await touch.signIn('quinn');
-    await touch.page.getByRole('button', { name: 'Add', exact: true }).first().click();
-    await touch.page.getByRole('menuitem', { name: 'Security key' }).click();
-    await touch.page.getByRole('textbox', { name: 'Name' }).fill('blue');
-    await touch.page.getByRole('button', { name: 'Add', exact: true }).last().click();
-    await touch.page.getByRole('dialog').getByRole('alert').first().waitFor();
-    assert.doesNotMatch(await product.must(['factor', 'list', unable.name]), /blue/);
-    await touch.close();
-  });
+      const touch = await ServerContext.open(browser);
+      await touch.signIn('quinn');
+      await touch.page.getByRole('button', { name: 'Add', exact: true }).first().click();
+      await touch.page.getByRole('menuitem', { name: 'Security key' }).click();
+      await touch.page.getByRole('textbox', { name: 'Name' }).fill('blue');
+      await touch.page.getByRole('button', { name: 'Add', exact: true }).last().click();
+      await touch.page.getByRole('dialog').getByRole('alert').first().waitFor();
+      assert.doesNotMatch(await product.must(['factor', 'list', unable.name]), /blue/);
+      await touch.close();
+    },
+  );
 
-  scenario(product, 'a wrong signature lets nobody in, and the right one after it does', async () => {
+  scenario(product, 'a wrong signature is refused, and a correct one after it is accepted', async () => {
     const person = addPerson('rita');
     const desk = await enrolled(person);
     const { cdp, id } = desk.key;
@@ -115,7 +119,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'without a touch the login waits, and goes on with it', async () => {
+  scenario(product, 'without a touch the login waits, and continues with one', async () => {
     const person = addPerson('sara');
     const desk = await enrolled(person);
     await desk.key.touched(false);
@@ -130,7 +134,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'approved from two tabs at once, one login goes on, once', async () => {
+  scenario(product, 'approved from two tabs at once, one login continues, once', async () => {
     const person = addPerson('tina');
     const desk = await enrolled(person);
     const other = await desk.tab();
@@ -157,7 +161,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'once the client of ssh is gone, its link approves nothing', async () => {
+  scenario(product, 'once the ssh client has disconnected, its link approves nothing', async () => {
     const person = addPerson('uma');
     const desk = await enrolled(person);
     const terminal = new Terminal(ssh('uma', { port }, ['echo in']));

@@ -8,7 +8,7 @@ import { addPerson } from '../support/rig/people.ts';
 import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import { writeProvenStack } from '../support/rig/stack.ts';
 
-/** Rule 12: a clock that was set back voids what lets in and keeps what refuses, with a clear reason. */
+/** Rule 12: a clock that was set back voids what allows logins and keeps what refuses them, with a clear reason. */
 const realms = `
 [[realm]]
 name = "late"
@@ -26,14 +26,14 @@ lockout = { max_code_failures = 2, max_failures = 3, duration = "2h" }
   services = ["remembered"]
   action = { remember = "2h" }
 `;
-/** Let in without an answer: the daemon said IGNORE, and pam_permit the rest. */
+/** Allowed without a prompt: the daemon answered IGNORE, and pam_permit accepted. */
 const notAsked = 0;
 const authErr = 7;
 const maxTries = 11;
 const hour = 3_600_000;
 const offsetFile = `${work}/clock-offset`;
 
-/** The daemon's clock alone; the library reads the offset anew at each call. */
+/** Shifts only the clock of the daemon; the library reads the offset at each call. */
 const fakeClock = {
   LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
   FAKETIME_TIMESTAMP_FILE: offsetFile,
@@ -57,7 +57,7 @@ await inNamespace(import.meta.filename, async () => {
 
   const logIn = async (service: string, user: string, ...answers: string[]): Promise<number | null> =>
     (await run(pamApp, ['--rhost', '192.0.2.1', service, user, ...answers])).status;
-  /** Of the last refusal; what ended the call comes after it. */
+  /** Reason of the last refusal; the end of the call follows it. */
   const lastReason = async (user: string): Promise<string> => {
     const lines = (await product.must(['audit', '--user', user, '--limit', '5', '--json']))
       .trim()
@@ -66,19 +66,23 @@ await inNamespace(import.meta.filename, async () => {
     return events.findLast((event) => event.outcome === 'refused')?.reason ?? 'none';
   };
 
-  scenario(product, 'back an hour: codes before the mark are refused, and the reason is said', async () => {
-    setClock(0);
-    addPerson('alice');
-    const secret = await product.addTotp('alice');
-    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), 0);
-    setClock(-1);
-    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), authErr);
-    assert.equal(await lastReason('alice'), 'clock');
-    setClock(0);
-    assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow(), step: 1 })), 0);
-  });
+  scenario(
+    product,
+    'back an hour: codes before the last-used counter are refused, and the reason is stated',
+    async () => {
+      setClock(0);
+      addPerson('alice');
+      const secret = await product.addTotp('alice');
+      assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), 0);
+      setClock(-1);
+      assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow() })), authErr);
+      assert.equal(await lastReason('alice'), 'clock');
+      setClock(0);
+      assert.equal(await logIn('code', 'alice', totp(secret, { at: daemonNow(), step: 1 })), 0);
+    },
+  );
 
-  scenario(product, 'back an hour: HOTP, which knows no clock, goes on', async () => {
+  scenario(product, 'back an hour: HOTP, which does not depend on the clock, still works', async () => {
     setClock(0);
     addPerson('bob');
     const secret = await product.addHotp('bob');
@@ -88,7 +92,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await logIn('code', 'bob', hotp(secret, 1)), 0);
   });
 
-  scenario(product, 'back an hour: what is remembered, and a grace period, are void', async () => {
+  scenario(product, 'back an hour: grants and a grace period are void', async () => {
     setClock(0);
     addPerson('carol');
     const secret = await product.addHotp('carol');
@@ -106,26 +110,30 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await lastReason('dave'), 'grace-expired');
   });
 
-  scenario(product, 'a lock outlives a clock set back, and lasts at most its time from then on', async () => {
-    setClock(0);
-    addPerson('erin');
-    const secret = await product.addHotp('erin');
-    const [key = ''] = await product.addRecovery('erin');
-    const wrong = '22222-22222-22222-22222';
-    assert.equal(
-      await logIn('code', 'erin', wrong, wrong.replaceAll('2', '3'), wrong.replaceAll('2', '4')),
-      maxTries,
-    );
-    assert.equal(await logIn('code', 'erin', key), maxTries, 'everything is locked');
-    setClock(-24);
-    assert.equal(await logIn('code', 'erin', key), maxTries);
-    setClock(-23);
-    assert.equal(await logIn('code', 'erin', key), maxTries);
-    setClock(-21);
-    assert.equal(await logIn('code', 'erin', hotp(secret, 0)), 0, 'two hours after it was set back');
-  });
+  scenario(
+    product,
+    'a lockout survives a clock set back, and lasts at most its duration from then on',
+    async () => {
+      setClock(0);
+      addPerson('erin');
+      const secret = await product.addHotp('erin');
+      const [key = ''] = await product.addRecovery('erin');
+      const wrong = '22222-22222-22222-22222';
+      assert.equal(
+        await logIn('code', 'erin', wrong, wrong.replaceAll('2', '3'), wrong.replaceAll('2', '4')),
+        maxTries,
+      );
+      assert.equal(await logIn('code', 'erin', key), maxTries, 'everything is locked');
+      setClock(-24);
+      assert.equal(await logIn('code', 'erin', key), maxTries);
+      setClock(-23);
+      assert.equal(await logIn('code', 'erin', key), maxTries);
+      setClock(-21);
+      assert.equal(await logIn('code', 'erin', hotp(secret, 0)), 0, 'two hours after it was set back');
+    },
+  );
 
-  scenario(product, 'forward a day: codes of that day are right', async () => {
+  scenario(product, 'forward a day: codes of that day are accepted', async () => {
     setClock(0);
     addPerson('frank');
     const secret = await product.addTotp('frank');

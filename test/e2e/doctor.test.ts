@@ -80,7 +80,7 @@ await inNamespace(import.meta.filename, async () => {
   const reported = (report: Report) =>
     report.findings.map(({ id, summary }) => `${id ?? 'ok'}: ${summary}`).join('\n');
 
-  /** Breaks something, sees it found, and repairs it. */
+  /** Breaks something, expects the finding, and repairs it. */
   function broken(
     id: string,
     harm: () => void | Promise<void>,
@@ -102,15 +102,15 @@ await inNamespace(import.meta.filename, async () => {
       }
     });
   }
-  /** With a line or a table of the test's own, put into force. */
+  /** Adds a line or table of the test to the configuration, and activates it. */
   const configured = async (text: string): Promise<void> => {
     writeFileSync(product.config, text);
     await product.must(['reload']);
   };
   const file = (path: string, text: string) => [() => writeFileSync(path, text), () => rmSync(path)] as const;
 
-  scenario(product, 'a good machine: no error, status 0, and nothing was touched', async () => {
-    // The anchor follows the store by itself, up to a second behind.
+  scenario(product, 'a machine without faults: no error, status 0, and nothing was changed', async () => {
+    // The anchor may be up to a second behind the store.
     const look = () => [
       snapshot('/etc/pam.d', '/etc/ssh', directory),
       must('find', [
@@ -225,35 +225,39 @@ await inNamespace(import.meta.filename, async () => {
     /CURRENT is missing/,
   );
 
-  scenario(product, 'sallyportd away: that comes first, and what can be seen is looked at', async () => {
-    await product.stop();
-    try {
-      chmodSync(`${work}/sallyport/etc/master.key`, 0o644);
-      const report = await doctor();
-      assert.equal(report.findings[0]?.id, 'daemon.down');
-      assert.equal(report.status, 1);
-      assert.ok(!report.complete);
-      assert.ok(
-        report.findings.some(({ id }) => id === 'mode.readable'),
-        reported(report),
-      );
-      assert.deepEqual(
-        report.findings.filter(({ check, severity }) => check === 'store' && severity === 'ok'),
-        [],
-      );
-    } finally {
-      chmodSync(`${work}/sallyport/etc/master.key`, 0o600);
-      await product.start();
-    }
-  });
+  scenario(
+    product,
+    'without sallyportd: that is reported first, and everything that can be read is checked',
+    async () => {
+      await product.stop();
+      try {
+        chmodSync(`${work}/sallyport/etc/master.key`, 0o644);
+        const report = await doctor();
+        assert.equal(report.findings[0]?.id, 'daemon.down');
+        assert.equal(report.status, 1);
+        assert.ok(!report.complete);
+        assert.ok(
+          report.findings.some(({ id }) => id === 'mode.readable'),
+          reported(report),
+        );
+        assert.deepEqual(
+          report.findings.filter(({ check, severity }) => check === 'store' && severity === 'ok'),
+          [],
+        );
+      } finally {
+        chmodSync(`${work}/sallyport/etc/master.key`, 0o600);
+        await product.start();
+      }
+    },
+  );
 
-  scenario(product, 'what is said of root and PermitRootLogin is what sshd does', async () => {
+  scenario(product, 'what is reported about root and PermitRootLogin is what sshd does', async () => {
     authorizeKey({ name: 'root', uid: 0, home: '/home/root' });
     const login = async (port: number, permit: string): Promise<number | null> => {
       await startSshd(port, dropIn, [`PermitRootLogin ${permit}`]);
       const terminal = new Terminal(ssh('root', { port, key: true }, ['true']));
       await terminal.answer(/Recovery key: /, keys.shift() ?? '');
-      // Refused, the client asks again; let in, it ends.
+      // The client asks again if it was refused, and ends if it was logged in.
       const again = terminal.expect(/(?:Recovery key|password): /);
       return again.then(
         () => null,
@@ -285,51 +289,51 @@ await inNamespace(import.meta.filename, async () => {
     );
   });
 
+  scenario(product, 'users other than root: unchecked parts are reported, and never as passed', async () => {
+    const { stdout, status } = await run('setpriv', [
+      ...as(alice).slice(1),
+      ...[process.execPath, ...product.commandForPeople(['doctor', '--json'])],
+    ]);
+    const report = { status, ...(JSON.parse(stdout) as Omit<Report, 'status'>) };
+    assert.ok(!report.complete);
+    const good = report.findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
+    for (const check of [
+      'daemon',
+      'store',
+      'master key',
+      'owners and modes',
+      'sockets',
+      'sshd',
+      'members',
+      'root console fallback',
+    ])
+      assert.ok(!good.includes(check), `${check} is called good`);
+    assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), reported(report));
+  });
+
   scenario(
     product,
-    'for somebody else than root: what is not seen is said, and never called good',
+    'on a terminal passed checks are folded; without findings it names the next step',
     async () => {
-      const { stdout, status } = await run('setpriv', [
-        ...as(alice).slice(1),
-        ...[process.execPath, ...product.commandForPeople(['doctor', '--json'])],
-      ]);
-      const report = { status, ...(JSON.parse(stdout) as Omit<Report, 'status'>) };
-      assert.ok(!report.complete);
-      const good = report.findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
-      for (const check of [
-        'daemon',
-        'store',
-        'master key',
-        'owners and modes',
-        'sockets',
-        'sshd',
-        'members',
-        'root console fallback',
-      ])
-        assert.ok(!good.includes(check), `${check} is called good`);
-      assert.ok(!report.findings.some(({ id }) => id === 'check-failed'), reported(report));
+      const full = new Terminal([process.execPath, ...product.command(['doctor'])]);
+      const alone = new Terminal([process.execPath, ...product.command([])]);
+      const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
+      for (const terminal of [full, alone, own]) assert.equal(await terminal.ended(), 0, terminal.transcript);
+      assert.match(full.transcript, /passed: daemon, /);
+      assert.doesNotMatch(full.transcript, /answers \(pid/);
+      assert.match(alone.transcript, /protected services.*sshd/);
+      assert.match(alone.transcript, /accounts.*3, with a factor: 3/);
+      assert.match(alone.transcript, /nothing is left to do/);
+      assert.match(own.transcript, /factors of alice.*recovery/);
+      appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
+      const error = new Terminal([process.execPath, ...product.command([])]);
+      assert.equal(await error.ended(), 0);
+      assert.match(error.transcript, /sallyport --config \S+ doctor/);
+      rmSync('/etc/ssh/sshd_config.d/00.conf');
+      const piped = await product.cli([]);
+      assert.equal(piped.status, 2);
+      assert.equal(piped.stdout, '');
+      assert.match(piped.stderr, /Usage: sallyport/);
     },
   );
-
-  scenario(product, 'on a terminal what is good is folded; alone, it says what comes next', async () => {
-    const full = new Terminal([process.execPath, ...product.command(['doctor'])]);
-    const alone = new Terminal([process.execPath, ...product.command([])]);
-    const own = new Terminal([...as(alice), process.execPath, ...product.commandForPeople([])]);
-    for (const terminal of [full, alone, own]) assert.equal(await terminal.ended(), 0, terminal.transcript);
-    assert.match(full.transcript, /passed: daemon, /);
-    assert.doesNotMatch(full.transcript, /answers \(pid/);
-    assert.match(alone.transcript, /protected services.*sshd/);
-    assert.match(alone.transcript, /accounts.*3, with a factor: 3/);
-    assert.match(alone.transcript, /nothing is left to do/);
-    assert.match(own.transcript, /factors of alice.*recovery/);
-    appendFileSync('/etc/ssh/sshd_config.d/00.conf', 'UsePAM no\n');
-    const error = new Terminal([process.execPath, ...product.command([])]);
-    assert.equal(await error.ended(), 0);
-    assert.match(error.transcript, /sallyport --config \S+ doctor/);
-    rmSync('/etc/ssh/sshd_config.d/00.conf');
-    const piped = await product.cli([]);
-    assert.equal(piped.status, 2);
-    assert.equal(piped.stdout, '');
-    assert.match(piped.stderr, /Usage: sallyport/);
-  });
 });

@@ -8,7 +8,7 @@ import { addPerson, as } from '../support/rig/people.ts';
 import { controlSocket, type Product, pamSocket } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 
-/** What a local user without rights leaves in the trail and in the log, whatever it does. */
+/** What a local user without privileges can write into the audit trail and the log. */
 const realms = `
 [[realm]]
 name = "free"
@@ -19,7 +19,7 @@ require = "none"
 name = "all"
 require = "any"
 `;
-/** A minute, of one user. */
+/** One minute, of one user. */
 const most = 200;
 const tries = 3_000;
 
@@ -29,13 +29,13 @@ interface Counted {
 }
 
 /**
- * Three floods side by side, `tries` of each: logins that are left as soon as they are answered, frames that break
- * the protocol, and requests that are refused.
+ * Three concurrent floods, `tries` attempts each: logins abandoned as soon as they are answered, frames that violate
+ * the protocol, and rejected requests.
  */
 const flood = `
   const net = require('node:net'); const http = require('node:http');
   const [user, control, login, rubbish, tries] = process.argv.slice(1);
-  // A daemon that has much to do sends WAIT before PROMPT (0x13).
+  // A busy daemon sends WAIT before PROMPT (0x13).
   const isPrompted = (seen) => {
     for (let at = 0; seen.length - at >= 5; at += 4 + seen.readUInt32BE(at)) if (seen[at + 4] === 0x13) return true;
     return false;
@@ -81,7 +81,7 @@ const total = (counted: readonly { readonly count?: number }[]) =>
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
 
-  scenario(product, 'a local user without rights leaves few events and few lines of the log', async () => {
+  scenario(product, 'a local user without privileges leaves few events and few log lines', async () => {
     const mallory = addPerson('mallory');
     const began = performance.now();
     const own = { user: 'mallory', realUid: u32(mallory.uid), firstFactorPassed: Buffer.from([0]) };
@@ -101,7 +101,7 @@ await inNamespace(import.meta.filename, async () => {
     );
     const done = once(createInterface(child.stdout), 'line');
     assert.deepEqual(await done, ['done']);
-    // What is counted is written when the daemon stops.
+    // Counts are written when the daemon stops.
     await product.stop();
     const minutes = Math.ceil((performance.now() - began) / 60_000) + 1;
     const written = linesOf(product.log());
@@ -117,7 +117,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.ok(lines.length <= most * minutes, `${lines.length} lines`);
     const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
     const of = (event: string) => total(logged.filter((line) => line.event === event));
-    // A call for which there was no place in NSS ends without a decision, and is counted in the log.
+    // A call that got no slot for NSS ends without a decision, and is counted in the log.
     const undecided = of('login-error');
     const decided = total(events);
     assert.ok(decided > 0 && decided + undecided >= tries, `${decided} events and ${undecided} errors`);

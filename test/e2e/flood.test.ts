@@ -19,7 +19,7 @@ name = "all"
 require = "any"
 `;
 const halfOpen = 1_000;
-/** Accounts that they are of: one may have 256 logins at a time. */
+/** Number of accounts used: one may have 256 logins at a time. */
 const crowd = 5;
 const logins = 40;
 /** Less than `helloWaiting`. */
@@ -46,7 +46,7 @@ await inNamespace(import.meta.filename, async () => {
     );
   };
 
-  scenario(product, `${halfOpen} half-open conversations and one honest login`, async () => {
+  scenario(product, `${halfOpen} half-open conversations do not prevent a legitimate login`, async () => {
     const codes = await addTokens('alice');
     for (let index = 0; index < crowd; index += 1) await addTokens(`many${index}`);
     const sockets: Socket[] = [];
@@ -55,7 +55,7 @@ await inNamespace(import.meta.filename, async () => {
       socket.on('error', () => undefined);
       socket.write(hello({ user: `many${index % crowd}` }));
       sockets.push(socket);
-      // Only so many may wait for their HELLO to be read.
+      // Only a limited number may wait for their HELLO to be read.
       if (sockets.length % atOnce === 0)
         await until('all stand at the prompt', async () => (await openLogins(product)) === sockets.length);
     }
@@ -64,23 +64,27 @@ await inNamespace(import.meta.filename, async () => {
     await until('nothing stays behind', async () => (await openLogins(product)) === 0);
   });
 
-  scenario(product, "a local user's flood on pam-user.sock: root's logins are let in", async () => {
-    const codes = await addTokens('bob');
-    const mallory = addPerson('mallory');
-    await allAreLetIn('bob', codes(20));
-    const script = `
+  scenario(
+    product,
+    "a local user's flood on pam-user.sock does not affect logins of root's programs",
+    async () => {
+      const codes = await addTokens('bob');
+      const mallory = addPerson('mallory');
+      await allAreLetIn('bob', codes(20));
+      const script = `
       const net = require('node:net');
       const flood = () => { const s = net.connect(process.argv[1]); s.on('error', () => {}); s.on('close', () => setTimeout(flood, 1)); };
       for (let i = 0; i < 1500; i += 1) flood();
       console.log('flooding');`;
-    const [program = '', ...argv] = [...as(mallory), process.execPath, '-e', script];
-    const flood = spawn(program, [...argv, pamSocket.replace('pam.sock', 'pam-user.sock')], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    await once(flood.stdout, 'data');
-    await allAreLetIn('bob', codes(logins));
-    const ended = once(flood, 'exit');
-    flood.kill('SIGKILL');
-    await ended;
-  });
+      const [program = '', ...argv] = [...as(mallory), process.execPath, '-e', script];
+      const flood = spawn(program, [...argv, pamSocket.replace('pam.sock', 'pam-user.sock')], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      await once(flood.stdout, 'data');
+      await allAreLetIn('bob', codes(logins));
+      const ended = once(flood, 'exit');
+      flood.kill('SIGKILL');
+      await ended;
+    },
+  );
 });

@@ -8,7 +8,9 @@ import { addPerson, allowSudo, as, type Person, password } from '../support/rig/
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet, writeStack } from '../support/rig/stack.ts';
 
-/** From pam_google_authenticator and pam_oath to here, with files that they wrote and logins that they let in. */
+/**
+ * Import from pam_google_authenticator and pam_oath, with files that these modules wrote and logins that they accepted.
+ */
 const realms = `
 [[realm]]
 name = "staff"
@@ -37,31 +39,35 @@ await inNamespace(import.meta.filename, async () => {
     return status === 0;
   };
 
-  scenario(product, 'google-authenticator: the spent code is spent here, the next one is right', async () => {
-    const alice = addPerson('alice');
-    const words = ['google-authenticator', '-t', '-d', '-f', '-C', '-q', '-r', '3', '-R', '30', '-w', '3'];
-    const [program = '', ...argv] = [...as(alice), ...words, '-s', `${alice.home}/.google_authenticator`];
-    must(program, argv);
-    const lines = readFileSync(`${alice.home}/.google_authenticator`, 'utf8').split('\n');
-    const secret = readSeed(lines[0] ?? '');
-    const [first = '', second = ''] = lines.filter((line) => /^\d{8}$/.test(line));
-    const at = Date.now();
-    const code = (step: number) => totp(secret, { at, step });
-    assert.equal(await login('peer-google', alice, code(0)), true);
-    assert.equal(await login('peer-google', alice, first), true);
+  scenario(
+    product,
+    'google-authenticator: a code used there is used here, and the next one is accepted',
+    async () => {
+      const alice = addPerson('alice');
+      const words = ['google-authenticator', '-t', '-d', '-f', '-C', '-q', '-r', '3', '-R', '30', '-w', '3'];
+      const [program = '', ...argv] = [...as(alice), ...words, '-s', `${alice.home}/.google_authenticator`];
+      must(program, argv);
+      const lines = readFileSync(`${alice.home}/.google_authenticator`, 'utf8').split('\n');
+      const secret = readSeed(lines[0] ?? '');
+      const [first = '', second = ''] = lines.filter((line) => /^\d{8}$/.test(line));
+      const at = Date.now();
+      const code = (step: number) => totp(secret, { at, step });
+      assert.equal(await login('peer-google', alice, code(0)), true);
+      assert.equal(await login('peer-google', alice, first), true);
 
-    await product.must(['import', 'google-authenticator', alice.home]);
-    assert.equal(await login('sallyport-sudo', alice, code(0)), false);
-    assert.equal(await login('sallyport-sudo', alice, first), false);
-    assert.equal(await login('sallyport-sudo', alice, code(1)), true);
-    assert.equal(await login('sallyport-sudo', alice, second), true);
-    assert.equal(await login('sallyport-sudo', alice, second), false);
-    const again = await product.cli(['import', 'google-authenticator', alice.home]);
-    assert.match(again.stderr, /0 factors added, 0 with a newer last-used counter, 2 unchanged/);
-    assert.equal(await login('sallyport-sudo', alice, second), false);
-  });
+      await product.must(['import', 'google-authenticator', alice.home]);
+      assert.equal(await login('sallyport-sudo', alice, code(0)), false);
+      assert.equal(await login('sallyport-sudo', alice, first), false);
+      assert.equal(await login('sallyport-sudo', alice, code(1)), true);
+      assert.equal(await login('sallyport-sudo', alice, second), true);
+      assert.equal(await login('sallyport-sudo', alice, second), false);
+      const again = await product.cli(['import', 'google-authenticator', alice.home]);
+      assert.match(again.stderr, /0 factors added, 0 with a newer last-used counter, 2 unchanged/);
+      assert.equal(await login('sallyport-sudo', alice, second), false);
+    },
+  );
 
-  scenario(product, 'pam_oath: the counter goes on where it stood', async () => {
+  scenario(product, 'pam_oath: the counter continues from its position', async () => {
     const bob = addPerson('bob');
     addPerson('carol');
     const secret = newSecret();
@@ -69,7 +75,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(usersFile, `${line('bob', secret)}${line('carol', newSecret())}HOTP nobody-at-all - 00\n`, {
       mode: 0o600,
     });
-    // Two presses that got lost, as the module lets them.
+    // Two presses were skipped, as the module allows.
     assert.equal(await login('peer-oath', bob, hotp(secret, 2)), true);
 
     const done = await product.cli(['import', 'oath', usersFile, '--window', '5']);

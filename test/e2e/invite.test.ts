@@ -11,7 +11,7 @@ import { authorizeKey, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** Links of the command line, opened in a real browser, and the real logins that they lead to. */
+/** Links created by the command line, opened in a real browser, and the logins that follow. */
 const realms = `
 ${portalTables}
 [[realm]]
@@ -58,7 +58,7 @@ await inNamespace(import.meta.filename, async () => {
     await page.getByRole('button', { name: 'Not now' }).click();
     await page.getByText('phone').first().waitFor();
   };
-  /** With the code of the next period: the one of enrolment is spent. */
+  /** With the code of the next period: that of the enrolment is used. */
   const logIn = async (user: string, secret: Buffer): Promise<void> => {
     const terminal = new Terminal(ssh(user, { port }, ['echo "in-$(id -un)"']));
     await terminal.answer(/Password: /, password);
@@ -69,7 +69,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'an invite with the password leads to the first factor that the realm keeps from all others',
+    'an invite with the password leads to a first factor where the realm allows no other enrolment',
     async () => {
       const alice = addPerson('alice');
       const alone = await by(alice, ['factor', 'add', 'recovery', 'alice'], password);
@@ -96,26 +96,30 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'one without the password asks for none; what is no link says so', async () => {
-    const bob = addPerson('bob');
-    const none = await ServerContext.open(browser);
-    await follow(none.page, `${portalOrigin}/invite#Ym9i.${'x'.repeat(22)}`, 'bob');
-    await none.page.getByText(/This link is invalid, used or expired/).waitFor();
-    const link = await invite('bob', '--without-password');
-    await follow(none.page, link, 'bob');
-    await isIn(none.page);
-    const secret = newSecret();
-    await addTotp(none.page, secret);
-    await logIn('bob', secret);
-    await none.close();
-    const again = await by(bob, ['factor', 'add', 'recovery', 'bob', '--link'], link);
-    assert.equal(again.status, 77, again.stderr);
-    assert.match(again.stderr, /invalid, used or expired/);
-  });
+  scenario(
+    product,
+    'an invite without the password asks for none; an invalid link is reported as such',
+    async () => {
+      const bob = addPerson('bob');
+      const none = await ServerContext.open(browser);
+      await follow(none.page, `${portalOrigin}/invite#Ym9i.${'x'.repeat(22)}`, 'bob');
+      await none.page.getByText(/This link is invalid, used or expired/).waitFor();
+      const link = await invite('bob', '--without-password');
+      await follow(none.page, link, 'bob');
+      await isIn(none.page);
+      const secret = newSecret();
+      await addTotp(none.page, secret);
+      await logIn('bob', secret);
+      await none.close();
+      const again = await by(bob, ['factor', 'add', 'recovery', 'bob', '--link'], link);
+      assert.equal(again.status, 77, again.stderr);
+      assert.match(again.stderr, /invalid, used or expired/);
+    },
+  );
 
   scenario(
     product,
-    'an account without a password, by links of its own, in browser and terminal',
+    'an account without a password uses links of its own user, in browser and terminal',
     async () => {
       const carol = addPerson('carol');
       writeFileSync('/etc/shadow', readFileSync('/etc/shadow', 'utf8').replace(/^carol:[^:]*:/m, 'carol:*:'));
@@ -137,7 +141,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(added.status, 0, added.stderr);
       const keys = added.stdout.trim().split('\n');
       assert.equal(keys.length, 10);
-      // From now on it takes a factor too, for the link and with it.
+      // From now on the link needs a factor, both to create and to use.
       const secret = newSecret();
       const second = await by(
         carol,

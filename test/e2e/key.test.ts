@@ -17,7 +17,7 @@ import { prepareStacks, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** Security keys of software, plugged into this machine, in a real sudo and a real login. */
+/** Software security keys, plugged into this machine, in a real sudo and a real login. */
 const realms = `
 [webauthn]
 rp_id = "login.example.org"
@@ -39,7 +39,7 @@ const sudo = (person: Person): string[] => [...as(person), 'sudo', '-k', ...whoa
 const atDesk = (person: Person) => new Terminal(inSession('desk', sudo(person)));
 const fromAfar = (person: Person) => new Terminal(inSession('afar', sudo(person)));
 const sockets = `${work}/keys`;
-/** A terminal that calls itself /dev/NAME, as a console does. */
+/** A terminal named /dev/NAME, as a console is. */
 const asConsole =
   'umount -l "$0" 2>/dev/null; touch "$0"; mount --bind "$(tty)" "$0"; exec "$@" <>"$0" >&0 2>&0';
 
@@ -63,13 +63,13 @@ await inNamespace(import.meta.filename, async () => {
 
   const plug = async (name: 'one' | 'two', options = {}): Promise<Authenticator> => {
     const socket = `${sockets}/${name}`;
-    // What a failed test has left there.
+    // Left by a failed test.
     for (const left of plugged) if (left.socket === socket) await left.stop();
     const key = await startAuthenticator({ socket, name, ...options });
     plugged.push(key);
     return key;
   };
-  /** Touches it when it blinks, as a person does who is told to. */
+  /** Touches the key when it blinks, as a user does on request. */
   const enrol = async (key: Authenticator, user: string, input = '', ...more: string[]): Promise<void> => {
     const adding = product.cli(['factor', 'add', 'webauthn', user, ...more], input);
     await key.blinks();
@@ -79,7 +79,7 @@ await inNamespace(import.meta.filename, async () => {
     await key.rests();
   };
 
-  scenario(product, 'one touch enrols, one touch lets in, and a code still does', async () => {
+  scenario(product, 'one touch enrols, one touch logs in, and a code still works', async () => {
     const alice = addPerson('alice');
     const key = await plug('one');
     await enrol(key, 'alice', '', '--name', 'blue');
@@ -111,7 +111,7 @@ await inNamespace(import.meta.filename, async () => {
     await key.stop();
   });
 
-  scenario(product, '^C ends it at once, and the key stops blinking', async () => {
+  scenario(product, '^C ends the request at once, and the key stops blinking', async () => {
     const ada = addPerson('ada');
     const key = await plug('one');
     await enrol(key, 'ada');
@@ -126,7 +126,7 @@ await inNamespace(import.meta.filename, async () => {
     await key.stop();
   });
 
-  scenario(product, 'nobody far away makes the key on the desk blink', async () => {
+  scenario(product, 'a remote login never makes a key plugged in here blink', async () => {
     const bob = addPerson('bob');
     const key = await plug('one');
     await enrol(key, 'bob');
@@ -145,7 +145,7 @@ await inNamespace(import.meta.filename, async () => {
     await key.stop();
   });
 
-  scenario(product, 'no key is plugged in: Enter, plug it in, touch it', async () => {
+  scenario(product, 'without a plugged-in key: Enter, plug it in, touch it', async () => {
     const carol = addPerson('carol');
     const key = await plug('one');
     await enrol(key, 'carol');
@@ -163,30 +163,26 @@ await inNamespace(import.meta.filename, async () => {
     await key.stop();
   });
 
-  scenario(
-    product,
-    'of two keys the one that is touched answers, and a strange one lets nobody in',
-    async () => {
-      const dora = addPerson('dora');
-      const [own, strange] = [await plug('one'), await plug('two')];
-      await strange.unplug();
-      await enrol(own, 'dora');
-      await strange.plug();
-      const terminal = atDesk(dora);
-      await terminal.answer(/password for dora: /, password);
-      await Promise.all([own.blinks(), strange.blinks()]);
-      strange.touch();
-      await terminal.expect(/not one of yours/);
-      await own.blinks();
-      own.touch();
-      await terminal.expect(/in-root/);
-      assert.equal(await terminal.ended(), 0);
-      await Promise.all([own.rests(), strange.rests()]);
-      await Promise.all([own.stop(), strange.stop()]);
-    },
-  );
+  scenario(product, 'of two keys the touched one answers, and an unknown one is refused', async () => {
+    const dora = addPerson('dora');
+    const [own, strange] = [await plug('one'), await plug('two')];
+    await strange.unplug();
+    await enrol(own, 'dora');
+    await strange.plug();
+    const terminal = atDesk(dora);
+    await terminal.answer(/password for dora: /, password);
+    await Promise.all([own.blinks(), strange.blinks()]);
+    strange.touch();
+    await terminal.expect(/not one of yours/);
+    await own.blinks();
+    own.touch();
+    await terminal.expect(/in-root/);
+    assert.equal(await terminal.ended(), 0);
+    await Promise.all([own.rests(), strange.rests()]);
+    await Promise.all([own.stop(), strange.stop()]);
+  });
 
-  scenario(product, 'a PIN where the realm wants one: at enrolment and at login', async () => {
+  scenario(product, 'a PIN if the realm requires one: at enrolment and at login', async () => {
     const vera = addPerson('vera');
     const key = await plug('one', { pin: '2468' });
     await enrol(key, 'vera', '2468\n');
@@ -211,37 +207,33 @@ await inNamespace(import.meta.filename, async () => {
     await without.stop();
   });
 
-  scenario(
-    product,
-    'a copy of a key that counts backwards is refused, and that is in the trail',
-    async () => {
-      const erik = addPerson('erik');
-      const key = await plug('one');
-      await enrol(key, 'erik');
-      for (let round = 0; round < 2; round += 1) {
-        const terminal = atDesk(erik);
-        await terminal.answer(/password for erik: /, password);
-        await key.blinks();
-        key.touch();
-        await terminal.expect(/in-root/);
-        await terminal.ended();
-      }
-      key.counter = 0;
-      for (const credential of key.credentials) Object.assign(credential, { counter: 0 });
+  scenario(product, 'a cloned key whose counter goes backwards is refused and audited', async () => {
+    const erik = addPerson('erik');
+    const key = await plug('one');
+    await enrol(key, 'erik');
+    for (let round = 0; round < 2; round += 1) {
       const terminal = atDesk(erik);
       await terminal.answer(/password for erik: /, password);
       await key.blinks();
       key.touch();
-      await terminal.expect(/counter went backwards/);
-      await terminal.hangUp();
-      const events = await product.events('erik');
-      assert.ok(events.some(({ outcome, reason }) => outcome === 'refused' && reason === 'counter'));
-      assert.deepEqual(await product.failures('erik'), { codes: 0, any: 1 });
-      await key.stop();
-    },
-  );
+      await terminal.expect(/in-root/);
+      await terminal.ended();
+    }
+    key.counter = 0;
+    for (const credential of key.credentials) Object.assign(credential, { counter: 0 });
+    const terminal = atDesk(erik);
+    await terminal.answer(/password for erik: /, password);
+    await key.blinks();
+    key.touch();
+    await terminal.expect(/counter went backwards/);
+    await terminal.hangUp();
+    const events = await product.events('erik');
+    assert.ok(events.some(({ outcome, reason }) => outcome === 'refused' && reason === 'counter'));
+    assert.deepEqual(await product.failures('erik'), { codes: 0, any: 1 });
+    await key.stop();
+  });
 
-  scenario(product, 'a legacy credential of pam_u2f works where it was made for', async () => {
+  scenario(product, 'a legacy credential of pam_u2f works for its own relying party', async () => {
     const fred = addPerson('fred');
     const key = await plug('one', { kind: 'u2f' });
     const text = `${legacyCredential(key, 'pam://host')},es256,+presence`;
@@ -268,7 +260,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'at the console: the key blinks beside the prompt of login, and a touch lets in',
+    'at the console: the key blinks beside the prompt of login, and a touch logs in',
     async () => {
       addPerson('iris');
       const key = await plug('one');
@@ -287,7 +279,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'what cannot be added says why, before anything blinks', async () => {
+  scenario(product, 'enrolments that must fail say why before any key blinks', async () => {
     addPerson('olaf');
     const key = await plug('one');
     const olaf = await product.cli(['factor', 'add', 'webauthn', 'olaf']);
@@ -302,7 +294,7 @@ await inNamespace(import.meta.filename, async () => {
     await key.stop();
   });
 
-  scenario(product, 'an interrupted enrolment lets the key go', async () => {
+  scenario(product, 'an interrupted enrolment releases the key', async () => {
     addPerson('hans');
     const key = await plug('one');
     const terminal = new Terminal([
@@ -322,7 +314,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 });
 
-/** A credential as pamu2fcfg makes it. @returns key handle and public key, as it writes them */
+/** A credential as pamu2fcfg creates it. @returns key handle and public key, in its format */
 function legacyCredential(key: Authenticator, rpId: string): string {
   const { credential } = makeCredential({ rpId, clientDataHash: Buffer.alloc(32) });
   key.credentials = [...key.credentials, credential];
@@ -331,7 +323,7 @@ function legacyCredential(key: Authenticator, rpId: string): string {
   return `${credential.id.toString('base64')},${point.toString('base64')}`;
 }
 
-/** The helper of the tests in the place of the one that ships, with its sockets for keys. */
+/** The test helper instead of the shipped one, with its sockets for keys. */
 async function useSoftKeys(): Promise<void> {
   mkdirSync(sockets);
   const helper = await compileSoftHelper('plain');

@@ -12,7 +12,7 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { onTty, Terminal } from '../support/rig/terminal.ts';
 
-/** login(1), as pam-config ships its stack, with root's way in. */
+/** login(1), with the stack of pam-config, including root's console fallback. */
 const realms = `
 [[realm]]
 name = "everybody"
@@ -41,7 +41,7 @@ async function isRefused(terminal: Terminal): Promise<void> {
   await terminal.hangUp();
 }
 
-/** What the page has root type there; the words behind `sallyport`. */
+/** The commands that the page has root type; the words after `sallyport`. */
 function offlineCommands(user: string): readonly (readonly string[])[] {
   const page = readFileSync(`${repository}/docs/how-to/recover-access.md`, 'utf8');
   const lines = page.split('\n').filter((line) => /^sallyport .* --offline$/.test(line));
@@ -49,7 +49,7 @@ function offlineCommands(user: string): readonly (readonly string[])[] {
   return lines.map((line) => line.replace('USER', user).split(' ').slice(1));
 }
 
-/** Something of another uid that listens where sallyportd should. */
+/** A listener of another uid on the socket of sallyportd. */
 const impostor = `
 use Socket; socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; bind($s, sockaddr_un($ARGV[0])) or die;
 chmod 0666, $ARGV[0]; $) = "65534 65534"; $> = 65534; listen($s, 5) or die; sleep 600;
@@ -58,7 +58,7 @@ chmod 0666, $ARGV[0]; $) = "65534 65534"; $> = 65534; listen($s, 5) or die; slee
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
   setUpRoot();
-  // What login -h asks for from Debian 13 on; first, because it begins as login's own file.
+  // The service of login -h from Debian 13 on; first, because it starts as login's own file.
   useSnippet('remote', 'sallyport-remote', 'login');
   useSnippet('login', 'sallyport-login');
 
@@ -71,20 +71,24 @@ await inNamespace(import.meta.filename, async () => {
     await isIn(terminal, 'alice');
   });
 
-  scenario(product, 'a wrong code, then the right one; a wrong password meets no code', async () => {
-    addPerson('bob');
-    const secret = await product.addHotp('bob');
-    const terminal = new Terminal(['login']);
-    await type(terminal, 'bob', 'wrong');
-    await terminal.expect(/incorrect/);
-    assert.doesNotMatch(terminal.transcript, /code/);
-    await type(terminal, 'bob', password);
-    await terminal.answer(/code: /, wrongHotp(secret, 0));
-    await terminal.answer(/code: /, hotp(secret, 0));
-    await isIn(terminal, 'bob');
-  });
+  scenario(
+    product,
+    'a wrong code, then the right one; a wrong password never reaches the prompt for a code',
+    async () => {
+      addPerson('bob');
+      const secret = await product.addHotp('bob');
+      const terminal = new Terminal(['login']);
+      await type(terminal, 'bob', 'wrong');
+      await terminal.expect(/incorrect/);
+      assert.doesNotMatch(terminal.transcript, /code/);
+      await type(terminal, 'bob', password);
+      await terminal.answer(/code: /, wrongHotp(secret, 0));
+      await terminal.answer(/code: /, hotp(secret, 0));
+      await isIn(terminal, 'bob');
+    },
+  );
 
-  scenario(product, 'root needs a code as long as the daemon answers', async () => {
+  scenario(product, 'root needs a code while the daemon answers', async () => {
     const secret = await product.addHotp('root');
     const wrong = onTty('tty1');
     await type(wrong, 'root', password);
@@ -98,7 +102,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    "root's way in: the password alone, on a local terminal, while no daemon is there",
+    "root's console fallback: only the password, on a local terminal, without a daemon",
     async () => {
       addPerson('carol');
       await product.addTotp('carol');
@@ -122,43 +126,51 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'root follows docs/how-to/recover-access.md when all are locked out', async () => {
-    addPerson('erin');
-    const secret = await product.addHotp('erin');
-    for (let wrong = 0; wrong < 8; wrong += 1)
-      await product.cli(['verify', 'erin'], `${wrongHotp(secret, 0)}\n`);
-    await product.stop();
-    const root = onTty('tty2');
-    await type(root, 'root', password);
-    await root.expect(/# /);
-    for (const words of offlineCommands('erin')) {
-      root.send(`${process.execPath} ${product.command(words).join(' ')}; echo "ended-$?"\r`);
-      await root.expect(/ended-0\r/);
-    }
-    await root.hangUp();
-    await product.start();
-    const terminal = new Terminal(['login']);
-    await type(terminal, 'erin', password);
-    await terminal.answer(/Verification code or recovery key: /, hotp(secret, 0));
-    await isIn(terminal, 'erin');
-  });
+  scenario(
+    product,
+    'root follows docs/how-to/recover-access.md when all accounts are locked out',
+    async () => {
+      addPerson('erin');
+      const secret = await product.addHotp('erin');
+      for (let wrong = 0; wrong < 8; wrong += 1)
+        await product.cli(['verify', 'erin'], `${wrongHotp(secret, 0)}\n`);
+      await product.stop();
+      const root = onTty('tty2');
+      await type(root, 'root', password);
+      await root.expect(/# /);
+      for (const words of offlineCommands('erin')) {
+        root.send(`${process.execPath} ${product.command(words).join(' ')}; echo "ended-$?"\r`);
+        await root.expect(/ended-0\r/);
+      }
+      await root.hangUp();
+      await product.start();
+      const terminal = new Terminal(['login']);
+      await type(terminal, 'erin', password);
+      await terminal.answer(/Verification code or recovery key: /, hotp(secret, 0));
+      await isIn(terminal, 'erin');
+    },
+  );
 
-  scenario(product, "root's way in is shut when something of another uid has the socket", async () => {
-    await product.stop();
-    rmSync(pamSocket, { force: true });
-    const stranger = spawn('perl', ['-e', impostor, pamSocket], { stdio: 'ignore' });
-    await until('the impostor listens', () => someoneListens(pamSocket));
-    const root = onTty('tty4');
-    await type(root, 'root', password);
-    await isRefused(root);
-    const gone = once(stranger, 'exit');
-    stranger.kill('SIGKILL');
-    await gone;
-    rmSync(pamSocket, { force: true });
-    await product.start();
-  });
+  scenario(
+    product,
+    "root's console fallback does not apply if another uid listens on the socket",
+    async () => {
+      await product.stop();
+      rmSync(pamSocket, { force: true });
+      const stranger = spawn('perl', ['-e', impostor, pamSocket], { stdio: 'ignore' });
+      await until('the impostor listens', () => someoneListens(pamSocket));
+      const root = onTty('tty4');
+      await type(root, 'root', password);
+      await isRefused(root);
+      const gone = once(stranger, 'exit');
+      stranger.kill('SIGKILL');
+      await gone;
+      rmSync(pamSocket, { force: true });
+      await product.start();
+    },
+  );
 
-  scenario(product, 'a daemon that is stopped counts as absent after five seconds', async () => {
+  scenario(product, 'a stopped daemon counts as absent after five seconds', async () => {
     process.kill(product.pid, 'SIGSTOP');
     const root = onTty('tty5');
     await type(root, 'root', password);
@@ -167,7 +179,7 @@ await inNamespace(import.meta.filename, async () => {
     await until('sallyportd is rid of the call', () => product.openCalls() === 0);
   });
 
-  scenario(product, "with the line of root's way in taken out root is refused too", async () => {
+  scenario(product, "without the line of root's console fallback, root is refused too", async () => {
     const stack = '/etc/pam.d/sallyport-login';
     const text = readFileSync(stack, 'utf8');
     const without = text.replace(/^auth.*pam_succeed_if.*\n/m, '');

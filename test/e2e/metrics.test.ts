@@ -37,7 +37,7 @@ const figure = (text: string, name: string, labels: Readonly<Record<string, stri
     )?.value;
 
 describe('sallyport metrics', () => {
-  it('tells what real logins came to', async () => {
+  it('reports the outcomes of real logins', async () => {
     const before = await rig.client.metrics();
     assert.equal(figure(before, 'sallyport_answer_seconds_count'), 0);
     const secret = await rig.addTotp('root');
@@ -63,7 +63,7 @@ describe('sallyport metrics', () => {
     assert.doesNotMatch(out, /daemon|"root"/);
   });
 
-  it('is plain text on the socket, as a scraper takes it', async () => {
+  it('is plain text on the socket, as a scraper reads it', async () => {
     const socketPath = join(rig.root, 'run/control.sock');
     const answer = await new Promise<{ type: string | undefined; text: string }>((resolve, reject) => {
       request({ socketPath, path: '/v1/metrics' }, (response) => {
@@ -80,7 +80,7 @@ describe('sallyport metrics', () => {
     readMetrics(answer.text);
   });
 
-  it('is put in place of a file in one step, readable by all', async () => {
+  it('replaces a file in one step, readable by all', async () => {
     const file = join(directory, 'sallyport.prom');
     writeFileSync(file, 'old\n', { mode: 0o600 });
     assert.equal((await rig.cli(['metrics', '--output', file])).status, 0);
@@ -92,7 +92,7 @@ describe('sallyport metrics', () => {
     assert.match(refused.err, /cannot write /);
   });
 
-  it('takes the place of no pipe and of no link', async () => {
+  it('replaces neither a pipe nor a link', async () => {
     const pipe = join(directory, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const link = join(directory, 'link');

@@ -11,7 +11,7 @@ import { watch } from '../../notify/watch.ts';
 import { DaemonRig } from '../support/daemon-rig.ts';
 import { until } from '../support/until.ts';
 
-/** A real sallyportd, real logins, and a program that is told, fails, hangs, floods or is slow. */
+/** A real sallyportd, real logins, and a notification program that works, fails, hangs, floods or is slow. */
 let rig: DaemonRig;
 let directory: string;
 const reported = 'told';
@@ -76,7 +76,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Pr
   await ended;
 }
 
-/** The same in this process, with times that a test can wait for. */
+/** The same in this process, with intervals short enough for a test. */
 function startHere(program: string, state: string, changes: Partial<Limits> = {}) {
   const controller = new AbortController();
   const logged: { event: string; [field: string]: unknown }[] = [];
@@ -107,7 +107,7 @@ const position = (state: string) => Number(readFileSync(join(state, 'position'),
 const newest = async () => (await rig.client.status()).store.events.last;
 
 describe('sallyport-notify', () => {
-  it('tells of locks, recovery keys, new and removed factors, and of nothing else', async () => {
+  it('reports lockouts, recovery keys, new and removed factors, and nothing else', async () => {
     await start(stateOf('all'));
     await rig.addTotp('daemon');
     const papers = await rig.addRecovery('daemon');
@@ -137,7 +137,7 @@ describe('sallyport-notify', () => {
     assert.ok((first?.host ?? '') !== '');
   });
 
-  it('goes on after a restart where it was, also after a kill, and leaves none out', {
+  it('continues at its position after a restart or a kill, without gaps', {
     timeout: 120_000,
   }, async () => {
     const state = stateOf('restart');
@@ -153,7 +153,7 @@ describe('sallyport-notify', () => {
     const places = notices().map(({ event }) => event?.seq ?? 0);
     const each = new Set(places);
     assert.equal(each.size, 4);
-    // The one that was under way at the kill may come once more.
+    // The event that was being sent at the kill may be sent twice.
     assert.ok(places.length <= 5, `${places}`);
     assert.equal(position(state), last);
     await addPaper();
@@ -161,7 +161,7 @@ describe('sallyport-notify', () => {
     await until(() => notices().length === places.length + 1, 60_000);
   });
 
-  it('comes back by itself when sallyportd does', { timeout: 120_000 }, async () => {
+  it('recovers by itself when sallyportd does', { timeout: 120_000 }, async () => {
     const { following } = startHere(script('tell2', `cat >> ${join(directory, reported)}`), stateOf('again'));
     await following;
     await rig.stop('SIGKILL');
@@ -170,7 +170,7 @@ describe('sallyport-notify', () => {
     await until(() => notices().length === 1, 60_000);
   });
 
-  it('gives the program no word of ours, no environment and no shell', async () => {
+  it('passes the program no arguments, no environment and no shell', async () => {
     const program = script(
       'look',
       `env | sort > ${join(directory, 'env')}; echo "$#" >> ${join(directory, 'env')}; cat >> ${join(directory, reported)}`,
@@ -189,7 +189,7 @@ describe('sallyport-notify', () => {
     assert.equal(lines.at(-1), '0');
   });
 
-  it('tries a program that fails again, gives it up loudly and goes on', async () => {
+  it('retries a failing program, gives up with an error message and continues', async () => {
     const program = script('fail', `cat >> ${join(directory, reported)}; echo no mail today >&2; exit 7`);
     const { following, logged } = startHere(program, stateOf('fails'));
     await following;
@@ -201,7 +201,7 @@ describe('sallyport-notify', () => {
     assert.match(JSON.stringify(logged), /no mail today/);
   });
 
-  it('says so when there is no program', async () => {
+  it('says so when no program is configured', async () => {
     const { following, logged } = startHere(join(directory, 'none'), stateOf('none-there'));
     await following;
     await addPaper();
@@ -209,7 +209,7 @@ describe('sallyport-notify', () => {
     assert.match(JSON.stringify(logged), /cannot be run/);
   });
 
-  it('ends a program that hangs, and all that it started', { timeout: 120_000 }, async () => {
+  it('ends a program that hangs, and all its child processes', { timeout: 120_000 }, async () => {
     const pids = join(directory, 'pids');
     const program = script(
       'hang',
@@ -224,7 +224,7 @@ describe('sallyport-notify', () => {
     await until(() => alive.every((pid) => !isAlive(pid)), 60_000);
   });
 
-  it('is not moved by a program that floods it, and ends what it leaves behind', {
+  it('is unaffected by a program that floods its output, and ends what it leaves behind', {
     timeout: 120_000,
   }, async () => {
     const left = join(directory, 'left');
@@ -248,7 +248,7 @@ describe('sallyport-notify', () => {
     await until(() => !isAlive(pid) || readFileSync(left, 'utf8').trim() !== String(pid), 60_000);
   });
 
-  it('counts what is too much for a slow one, and tells the count; logins do not wait', {
+  it('counts events beyond what a slow program can take, and reports the count; logins do not wait', {
     timeout: 180_000,
   }, async () => {
     const gate = join(directory, 'gate');
@@ -262,7 +262,7 @@ describe('sallyport-notify', () => {
     const first = (await newest()) + 1;
     await addPaper(200);
     const last = await newest();
-    // All was done while the program held its first event.
+    // Everything was done while the program processed its first event.
     await until(() => notices().length === 1, 60_000);
     assert.equal(position(state), first - 1);
     writeFileSync(gate, '');

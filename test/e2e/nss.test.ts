@@ -9,7 +9,7 @@ import { addPerson } from '../support/rig/people.ts';
 import { pamApp, prepare, scenario } from '../support/rig/scenario.ts';
 import { writeProvenStack } from '../support/rig/stack.ts';
 
-/** A name service that fails moves nobody to a laxer realm, and lets nobody in. */
+/** A name service that fails moves no account to a less strict realm, and allows no login. */
 const realms = `
 [[realm]]
 name = "ops"
@@ -57,7 +57,7 @@ await inNamespace(import.meta.filename, async () => {
   const logIn = async (user: string, ...answers: string[]): Promise<number | null> =>
     (await run(pamApp, ['code', user, ...answers])).status;
 
-  scenario(product, 'while the directory answers, its groups decide', async () => {
+  scenario(product, 'while the directory service answers, its groups decide', async () => {
     setMode('ok');
     assert.equal(await logIn('remote-anna'), authErr, 'a member without a factor');
     assert.equal(await logIn('alice'), 0, 'no member');
@@ -68,7 +68,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   for (const mode of ['unavail', 'tryagain', 'no-socket', 'gone', 'no-initgroups']) {
-    scenario(product, `${mode}: nobody is passed on to the laxer realm`, async () => {
+    scenario(product, `${mode}: no account is passed on to a less strict realm`, async () => {
       setMode(mode);
       const anna = await logIn('remote-anna');
       assert.ok(anna === systemErr || anna === authErr, `remote-anna: ${anna}`);
@@ -79,7 +79,7 @@ await inNamespace(import.meta.filename, async () => {
   }
 
   for (const mode of ['unavail', 'tryagain', 'no-socket']) {
-    scenario(product, `${mode}: the check of the configuration calls the group not known`, async () => {
+    scenario(product, `${mode}: the check of the configuration reports the group as unknown`, async () => {
       setMode('ok');
       assert.equal((await product.cli(['realm', 'check'])).stderr, '');
       setMode(mode);
@@ -97,24 +97,28 @@ await inNamespace(import.meta.filename, async () => {
     });
   }
 
-  scenario(product, 'a group that does not exist asks before it refuses everybody', async () => {
-    setMode('ok');
-    product.writeRealms(realms.replaceAll('remote-ops', 'daemonn'));
-    const checked = await product.cli(['realm', 'check']);
-    assert.match(checked.stderr, /:\d+: .*group daemonn, which does not exist; did you mean daemon\?/);
-    const refused = await product.cli(['reload']);
-    assert.equal(refused.status, 1);
-    assert.match(refused.stderr, /nothing was changed: every login .* would be refused.*--yes/);
-    assert.equal(await logIn('alice'), 0, 'the file of before is in force');
-    await product.must(['reload', '--yes']);
-    assert.equal(await logIn('alice'), systemErr);
-    assert.equal((await product.cli(['reload'])).status, 0, 'it gets no worse by the same file');
-    product.writeRealms(realms);
-    await product.must(['reload']);
-    assert.equal(await logIn('alice'), 0);
-  });
+  scenario(
+    product,
+    'a group that does not exist asks for confirmation before it refuses all logins',
+    async () => {
+      setMode('ok');
+      product.writeRealms(realms.replaceAll('remote-ops', 'daemonn'));
+      const checked = await product.cli(['realm', 'check']);
+      assert.match(checked.stderr, /:\d+: .*group daemonn, which does not exist; did you mean daemon\?/);
+      const refused = await product.cli(['reload']);
+      assert.equal(refused.status, 1);
+      assert.match(refused.stderr, /nothing was changed: every login .* would be refused.*--yes/);
+      assert.equal(await logIn('alice'), 0, 'the file of before is in force');
+      await product.must(['reload', '--yes']);
+      assert.equal(await logIn('alice'), systemErr);
+      assert.equal((await product.cli(['reload'])).status, 0, 'it gets no worse by the same file');
+      product.writeRealms(realms);
+      await product.must(['reload']);
+      assert.equal(await logIn('alice'), 0);
+    },
+  );
 
-  scenario(product, 'hang: refused in time, and well again afterwards', async () => {
+  scenario(product, 'hang: refused in time, and working again afterwards', async () => {
     setMode('hang');
     assert.equal(await logIn('alice'), systemErr);
     const status = await product.cli(['status']);
@@ -123,7 +127,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await logIn('alice'), 0);
   });
 
-  scenario(product, 'a group that vanishes from the machine', async () => {
+  scenario(product, 'a group that disappears from the machine', async () => {
     setMode('ok');
     product.writeRealms(realms.replaceAll('remote-ops', 'local-ops'));
     appendFileSync('/etc/group', 'local-ops:x:4900:alice\n');

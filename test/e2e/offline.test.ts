@@ -6,7 +6,7 @@ import { hotp, newSecret } from '../support/codes.ts';
 import { run } from '../support/rig/commands.ts';
 import { Own } from '../support/sandbox.ts';
 
-/** `--offline`: root's work on a store that no daemon has open, done as the user whose store it is. */
+/** `--offline`: root's work on a store without a running daemon, done as the owner of the store. */
 let own: Own;
 const token = newSecret();
 const nobody = 65_534;
@@ -18,7 +18,7 @@ before(async () => {
   for (let wrong = 0; wrong < 8; wrong += 1) await own.verify('mail', '000000');
   await own.must(own.backup(join(own.root, 'backup')));
   await own.stop();
-  // As on an installed system: the store is that of a user of its own, the configuration is root's.
+  // As on an installed system: the store has its own user, the configuration belongs to root.
   chmodSync(join(own.root, '..'), 0o755);
   const give = (path: string): void => {
     chownSync(path, nobody, nobody);
@@ -37,7 +37,7 @@ function owners(): ReadonlySet<number> {
   return new Set([own.keyFile, ...paths].map((path) => statSync(path).uid));
 }
 
-test('root unlocks, lists and adds recovery keys; every file stays that of its user', async () => {
+test('root unlocks, lists and adds recovery keys; every file keeps its owner', async () => {
   await own.must(['user', 'unlock', 'mail', '--offline']);
   assert.match(await own.must(['factor', 'list', 'mail', '--offline']), /hotp/);
   const added = await own.must(['factor', 'add', 'recovery', 'mail', '--offline']);
@@ -46,7 +46,7 @@ test('root unlocks, lists and adds recovery keys; every file stays that of its u
   assert.deepEqual([...owners()], [nobody]);
 });
 
-test('so does a restore, and a repair', async () => {
+test('a restore and a repair keep the owner too', async () => {
   await own.must(own.opening('restore', join(own.root, 'backup'), '--yes'));
   assert.deepEqual([...owners()], [nobody]);
   await own.must(['store', 'repair', '--yes']);
@@ -54,7 +54,7 @@ test('so does a restore, and a repair', async () => {
   assert.deepEqual([...owners()], [nobody]);
 });
 
-test('nobody else may, and nothing that wants a proof is done', async () => {
+test('other users may not, and operations that need verification are refused', async () => {
   const asDaemon = ['--reuid=1', '--regid=1', '--clear-groups', process.execPath];
   const other = await run('setpriv', [...asDaemon, ...own.command(['user', 'unlock', 'mail', '--offline'])]);
   assert.notEqual(other.status, 0);
@@ -66,13 +66,13 @@ test('nobody else may, and nothing that wants a proof is done', async () => {
   assert.equal(unknown.status, 3);
 });
 
-test('two at a time: one has the store, the other is told', async () => {
+test('two at a time: one opens the store, the other gets an error', async () => {
   const both = await Promise.all([1, 2, 3, 4].map(() => own.cli(['factor', 'list', 'mail', '--offline'])));
   assert.ok(both.some(({ status }) => status === 0));
   for (const { status, stderr } of both) if (status !== 0) assert.match(stderr, /Stop it first/);
 });
 
-test('locks outlast a restore, and the daemon goes on with what was done', async () => {
+test('lockouts survive a restore, and the daemon continues from the result', async () => {
   await own.must(own.opening('restore', join(own.root, 'backup'), '--yes', '--ignore-store'));
   chownSync(own.keyFile, 0, 0);
   const client = await own.start();

@@ -7,7 +7,7 @@ import { append } from '../support/rig/pam-machine.ts';
 import { as, password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** sallyport pam show, enable and disable; trials have a file of their own. */
+/** sallyport pam show, enable and disable; trials are tested in pam-trial.test.ts. */
 const sudoFile = '/etc/pam.d/sudo';
 
 await inNamespace(import.meta.filename, async () => {
@@ -15,7 +15,7 @@ await inNamespace(import.meta.filename, async () => {
   const { product, before } = pam;
   await pam.add('alice');
 
-  pam.change('sudo asks for the code, and is as before once it is disabled', async () => {
+  pam.change('sudo asks for the code, and is unchanged once it is disabled again', async () => {
     const done = await pam.must('alice', 'enable', 'sudo', '--yes');
     assert.match(done.stdout, /^-@include common-auth\n\+@include sallyport-sudo$/m);
     const terminal = await pam.sudo('alice', 'id', '-un');
@@ -30,7 +30,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.match((await pam.must('alice', 'enable', 'sudo', '--yes')).stdout, /already protected/);
   });
 
-  pam.change('su reaches su-l, which is said and done', async () => {
+  pam.change('su also affects su-l, which is reported and works', async () => {
     const done = await pam.must('alice', 'enable', 'su', '--yes');
     assert.match(done.stderr, /Also changes: su-l/);
     await pam.add('bob');
@@ -50,7 +50,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(shown.stderr, /root is not asked for a second factor/);
   });
 
-  pam.change('a locker asks in its own way', async () => {
+  pam.change('a locker prompts in its own way', async () => {
     const locker = '/etc/pam.d/i3lock';
     writeFileSync(locker, '#\nauth include login\n');
     await pam.must('alice', 'enable', 'i3lock', '--yes');
@@ -65,7 +65,7 @@ await inNamespace(import.meta.filename, async () => {
     await run('rm', [locker]);
   });
 
-  pam.change('an edit of somebody else stays when it is disabled', async () => {
+  pam.change('an edit by an administrator is kept on disable', async () => {
     await pam.must('alice', 'enable', 'sudo', '--yes');
     append(sudoFile, '# mine\n');
     await pam.must('alice', 'disable', 'sudo', '--yes');
@@ -73,7 +73,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
   });
 
-  pam.change('an edit made while the question stands there is not lost', async () => {
+  pam.change('an edit made during the confirmation prompt is not lost', async () => {
     const terminal = new Terminal(pam.command('alice', 'enable', 'sudo'));
     await terminal.expect(/\+@include sallyport-sudo/);
     await terminal.expect(/Change sudo, sudo-i\? \[y\/N\] /);
@@ -89,7 +89,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(pam.files(), before);
   });
 
-  pam.change('changes made side by side are made one after the other, or not', async () => {
+  pam.change('concurrent changes are made one after the other, or refused', async () => {
     const both = await Promise.all(
       ['sudo', 'su', 'login'].map((one) => pam.run('alice', 'enable', one, '--yes')),
     );
@@ -104,7 +104,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(shown.services.find((one) => one.service === service)?.guarded, both[index]?.status === 0);
   });
 
-  pam.change('nothing is changed where somebody would be locked out', async () => {
+  pam.change('nothing is changed if an account would be locked out', async () => {
     await pam.add('carol', false);
     const cases: readonly (readonly [RegExp, () => Promise<Finished>])[] = [
       [
@@ -139,7 +139,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.start();
   });
 
-  pam.change('a service that libpam refuses is seen, and is not made worse', async () => {
+  pam.change('a service that libpam refuses is reported, and not made worse', async () => {
     const text = readFileSync(sudoFile, 'latin1');
     append('/etc/sudoers', 'Defaults:alice passwd_tries=1\n');
     const faults: readonly (readonly [string, RegExp])[] = [
@@ -171,10 +171,10 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(sudoFile, text, 'latin1');
   });
 
-  pam.change('what sshd would make of it counts', async () => {
+  pam.change('the effective sshd configuration decides', async () => {
     const enable = ['enable', 'sshd', '--with', 'key', '--yes'] as const;
     const cases: readonly (readonly [string, RegExp])[] = [
-      // Read before ours, and it wins.
+      // Read before the drop-in of Sallyport, so it takes precedence.
       [
         '/etc/ssh/sshd_config.d/00-a.conf',
         /sshd would use PasswordAuthentication yes instead of no, set in .*00-a\.conf:1/,
@@ -206,7 +206,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.match((await pam.run('dave', ...enable)).stderr, /dave has no key in authorized_keys/);
   });
 
-  pam.change('without a way for root there is no change, but for a trial', async () => {
+  pam.change('without a console fallback for root there is no change, except as a trial', async () => {
     const shadow = readFileSync('/etc/shadow', 'latin1');
     writeFileSync('/etc/shadow', shadow.replace(/^root:/m, 'root:!'), 'latin1');
     const refused = await pam.run('alice', 'enable', 'sshd', '--with', 'key', '--yes');
@@ -215,7 +215,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync('/etc/shadow', shadow, 'latin1');
   });
 
-  pam.change('the module must be where the stack names it', async () => {
+  pam.change('the module must exist at the path in the stack', async () => {
     const [directory = ''] = (
       await run('find', ['/lib/', '/usr/lib/', '-name', 'pam_sallyport.so'])
     ).stdout.split('\n');
@@ -226,7 +226,7 @@ await inNamespace(import.meta.filename, async () => {
     await run('mv', [`${directory}.away`, directory]);
   });
 
-  pam.change('it is taken out while sallyportd is down', async () => {
+  pam.change('can be disabled while sallyportd is stopped', async () => {
     await pam.must('alice', 'enable', 'sudo', '--yes');
     await product.stop();
     await pam.must('alice', 'disable', '--all', '--yes');
@@ -234,7 +234,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.start();
   });
 
-  pam.change('it is taken out where no record of it can be written, and that is said', async () => {
+  pam.change('can be disabled if no record can be written, and says so', async () => {
     await pam.must('alice', 'enable', 'sudo', '--yes');
     must('mount', ['-o', 'remount,ro', '/var/backups']);
     const done = await pam.run('root', 'disable', 'sudo', '--yes');
@@ -244,7 +244,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(pam.files(), before);
   });
 
-  pam.change('others than root are told to use sudo', async () => {
+  pam.change('users other than root are asked to use sudo', async () => {
     const [program = '', ...argv] = [
       ...as(pam.person('alice')),
       process.execPath,

@@ -6,7 +6,10 @@ import { PamCommand, said } from '../support/rig/pam-command.ts';
 import { addPerson } from '../support/rig/people.ts';
 import { authorizeKey } from '../support/rig/ssh.ts';
 
-/** Whom a change of sshd would lock out: asked of sshd itself and of the stack, before anything is written. */
+/**
+ * Which accounts a change of sshd would lock out: determined from sshd itself and the stack, before anything is
+ * written.
+ */
 const match = '/etc/ssh/sshd_config.d/50-match.conf';
 const early = '/etc/ssh/sshd_config.d/00-a.conf';
 
@@ -21,7 +24,7 @@ await inNamespace(import.meta.filename, async () => {
       ([, names = '']) => names.split(', '),
     );
 
-  pam.change('a Match block without a conversation: its account is named, in the dry run too', async () => {
+  pam.change('a Match block without prompts: its account is named, also in a dry run', async () => {
     writeFileSync(match, 'Match User alice\nKbdInteractiveAuthentication no\n');
     for (const options of [['--dry-run'], ['--yes']]) {
       const done = await pam.run('bob', 'enable', 'sshd', '--with', 'password', ...options);
@@ -34,7 +37,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   pam.change(
-    'a Match block that lets in by a key: its account would come past the second factor',
+    'a Match block that accepts only a key: its account would bypass the second factor',
     async () => {
       writeFileSync(match, 'Match User alice\nAuthenticationMethods publickey\n');
       const done = await dryRun('key');
@@ -43,7 +46,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  pam.change('the dry run fails where the run would', async () => {
+  pam.change('the dry run fails if the run would', async () => {
     const cases: readonly (readonly [string, string, RegExp])[] = [
       [early, 'UsePAM no\n', /sshd would use UsePAM no instead of yes, set in .*00-a\.conf:1/],
       [early, 'AuthenticationMethods publickey\n', /sshd would use AuthenticationMethods publickey/],
@@ -70,7 +73,7 @@ await inNamespace(import.meta.filename, async () => {
       }
       rmSync(file);
     }
-    // An Include that comes too late, and none at all.
+    // An Include that comes too late, and a missing one.
     const main = readFileSync('/etc/ssh/sshd_config', 'utf8');
     for (const text of [`UsePAM no\n${main}`, main.replace(/^Include .*$/m, '')]) {
       writeFileSync('/etc/ssh/sshd_config', text);
@@ -81,25 +84,28 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync('/etc/ssh/sshd_config', main);
   });
 
-  pam.change('who has no key is named; an administrator whom sshd shuts out anyway is not', async () => {
-    noKey('alice');
-    noKey('carol');
-    assert.deepEqual(lostBy((await dryRun('key')).stderr), ['alice', 'carol']);
-    for (const [rule, lost] of [
-      ['DenyUsers carol', ['alice']],
-      ['AllowUsers bob c*', ['carol']],
-      ['AllowUsers bob@192.0.2.* alice@198.51.100.9', []],
-      ['AllowGroups bob alice', ['alice']],
-      ['DenyGroups alice', ['carol']],
-    ] as const) {
-      writeFileSync(match, `${rule}\n`);
-      const done = await dryRun('key');
-      assert.deepEqual(lostBy(done.stderr), lost, `${rule}\n${said(done)}`);
-    }
-    rmSync(match);
-  });
+  pam.change(
+    'accounts without a key are named; an administrator whom sshd refuses anyway is not',
+    async () => {
+      noKey('alice');
+      noKey('carol');
+      assert.deepEqual(lostBy((await dryRun('key')).stderr), ['alice', 'carol']);
+      for (const [rule, lost] of [
+        ['DenyUsers carol', ['alice']],
+        ['AllowUsers bob c*', ['carol']],
+        ['AllowUsers bob@192.0.2.* alice@198.51.100.9', []],
+        ['AllowGroups bob alice', ['alice']],
+        ['DenyGroups alice', ['carol']],
+      ] as const) {
+        writeFileSync(match, `${rule}\n`);
+        const done = await dryRun('key');
+        assert.deepEqual(lostBy(done.stderr), lost, `${rule}\n${said(done)}`);
+      }
+      rmSync(match);
+    },
+  );
 
-  pam.change('an account of a service that comes by a key is named too', async () => {
+  pam.change('a service account that logs in with a key is named too', async () => {
     const git = addPerson('git', 998);
     authorizeKey(git);
     const shadow = readFileSync('/etc/shadow', 'latin1').replace(/^git:[^:]*:/m, 'git:!:');
@@ -112,12 +118,12 @@ await inNamespace(import.meta.filename, async () => {
     assert.ok(!lostBy((await dryRun('password')).stderr).includes('git'));
   });
 
-  pam.change('keys are looked for where sshd looks', async () => {
+  pam.change('keys are read from the files that sshd uses', async () => {
     mkdirSync('/etc/ssh/keys');
     writeFileSync('/etc/ssh/keys/alice', 'ssh-ed25519 AAAA\n');
     writeFileSync(match, 'AuthorizedKeysFile /etc/ssh/keys/%u .ssh/authorized_keys\n');
     assert.deepEqual(lostBy((await dryRun('key')).stderr), ['carol']);
-    // As root it would wait for ever.
+    // As root it would wait forever.
     must('mkfifo', ['/etc/ssh/keys/carol']);
     assert.deepEqual(lostBy((await dryRun('key')).stderr), ['carol']);
     writeFileSync('/usr/lib/keys-of', '', { flag: 'a' });
@@ -133,25 +139,28 @@ await inNamespace(import.meta.filename, async () => {
     rmSync('/etc/ssh/keys', { recursive: true });
   });
 
-  pam.change('from a root shell, where nobody has a key: named, and refused unless it is meant', async () => {
-    noKey('bob');
-    for (const options of [['--dry-run'], ['--try', '1h']]) {
-      const refused = await pam.run('root', 'enable', 'sshd', '--with', 'key', ...options);
-      assert.equal(refused.status, 1, said(refused));
-      assert.deepEqual(lostBy(refused.stderr).toSorted(), ['alice', 'bob', 'carol'], said(refused));
-      assert.match(
-        refused.stderr,
-        /every account that can log in through sshd now would be locked out; if this is intended, use --yes/,
-      );
-    }
-    assert.deepEqual(pam.files(), before);
-    // A terminal that says yes has been asked too little.
-    const done = await pam.must('root', 'enable', 'sshd', '--with', 'key', '--try', '1h', '--yes');
-    assert.deepEqual(lostBy(done.stderr).toSorted(), ['alice', 'bob', 'carol']);
-    await pam.must('root', 'revert');
-  });
+  pam.change(
+    'from a root shell, where no account has a key: reported, and refused unless confirmed',
+    async () => {
+      noKey('bob');
+      for (const options of [['--dry-run'], ['--try', '1h']]) {
+        const refused = await pam.run('root', 'enable', 'sshd', '--with', 'key', ...options);
+        assert.equal(refused.status, 1, said(refused));
+        assert.deepEqual(lostBy(refused.stderr).toSorted(), ['alice', 'bob', 'carol'], said(refused));
+        assert.match(
+          refused.stderr,
+          /every account that can log in through sshd now would be locked out; if this is intended, use --yes/,
+        );
+      }
+      assert.deepEqual(pam.files(), before);
+      // "yes" at the terminal is not enough here.
+      const done = await pam.must('root', 'enable', 'sshd', '--with', 'key', '--try', '1h', '--yes');
+      assert.deepEqual(lostBy(done.stderr).toSorted(), ['alice', 'bob', 'carol']);
+      await pam.must('root', 'revert');
+    },
+  );
 
-  pam.change("root's key is a way in that a stack with a code closes", async () => {
+  pam.change('a key of root is a way to log in that a stack with a code closes', async () => {
     mkdirSync('/home/root/.ssh', { mode: 0o700, recursive: true });
     writeFileSync('/home/root/.ssh/authorized_keys', 'ssh-ed25519 AAAA\n');
     const { status } = await run('/usr/sbin/sshd', ['-t']);

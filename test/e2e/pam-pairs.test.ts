@@ -9,7 +9,7 @@ import { password } from '../support/rig/people.ts';
 import { ssh } from '../support/rig/ssh.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** Trials of sshd beside what else helps while a second factor is brought in, each walked once with a real sshd. */
+/** Trials of sshd combined with other features of a roll-out, each once with a real sshd. */
 const realms = `
 [[realm]]
 name = "watched"
@@ -60,7 +60,7 @@ await inNamespace(import.meta.filename, async () => {
   const onTrial = ['enable', 'sshd', '--with', 'password', '--try', '1h', '--yes', '--reload'] as const;
   const shell = ['exec', 'bash', '--norc'];
 
-  /** A new login, up to what comes after the password. */
+  /** A new login, up to the prompt after the password. */
   const connect = async (name: string): Promise<Terminal> => {
     const options = ['RequestTTY=force', 'PreferredAuthentications=keyboard-interactive'];
     const terminal = new Terminal(ssh(name, { port, options }, shell));
@@ -80,7 +80,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(existsSync(`${records}/try`), false);
     await until('no watcher is left', () => pam.watchers().length === 0);
   };
-  /** sshd has read its configuration again, and is there. */
+  /** sshd has read its configuration again, and accepts connections. */
   const asksPam = (name: string) =>
     until('sshd asks for more than the key', async () => {
       const batch = ssh(name, { port, key: true, options: ['BatchMode=yes'] }, ['true']);
@@ -95,7 +95,7 @@ await inNamespace(import.meta.filename, async () => {
     ['greg', 'not-needed'],
     ['rita', 'not-needed'],
   ] as const)
-    pam.change(`a login of ${name}, of outcome ${what}, confirms`, async () => {
+    pam.change(`a login of ${name}, with outcome ${what}, confirms`, async () => {
       await pam.must('alice', ...onTrial);
       await asksPam(name);
       const terminal = await connect(name);
@@ -113,7 +113,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.must(['user', 'exempt', 'eve', '--clear']);
   });
 
-  pam.change('a first factor that is added in the login confirms', async () => {
+  pam.change('a first factor added during the login confirms', async () => {
     await pam.must('alice', ...onTrial);
     await asksPam('judy');
     const terminal = await connect('judy');
@@ -123,7 +123,7 @@ await inNamespace(import.meta.filename, async () => {
     await isConfirmed(terminal, 'judy');
   });
 
-  pam.change('a login that was refused confirms nothing, nor does one of somebody else', async () => {
+  pam.change('neither a refused login nor one of another account confirms', async () => {
     const old = pam.keyLogin('alice', shell, ['RequestTTY=force']);
     await old.expect(/\$ /);
     await pam.must('alice', ...onTrial);
@@ -142,7 +142,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   pam.change(
-    'from key to password: on trial it goes back to the key, and at last to what was there first',
+    'from key to password: a trial goes back to the key, and disabling goes back to the original',
     async () => {
       const withPassword = ['enable', 'sshd', '--with', 'password', '--yes', '--reload'] as const;
       const ids = async () => {
@@ -189,7 +189,7 @@ await inNamespace(import.meta.filename, async () => {
       await second.answer(/code: /, pam.code('alice'));
       await second.expect(/\$ /);
       await second.hangUp();
-      // What older releases left: the drop-in of the other way beside ours, and before it.
+      // Left by older releases: the drop-in of the other method beside and before ours.
       writeFileSync(
         '/etc/ssh/sshd_config.d/00-sallyport-key-code.conf',
         withKey['/etc/ssh/sshd_config.d/00-sallyport-key-code.conf'] ?? '',
@@ -202,35 +202,32 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  pam.change(
-    'a crash at any step from one way to the other leaves the first way, or the second',
-    async () => {
-      const enable = (how: string) => ['enable', 'sshd', '--with', how, '--yes'] as const;
-      await pam.must('alice', ...enable('password'));
-      const second = JSON.stringify(pam.files());
+  pam.change('a crash at any step of a change of method leaves the first method, or the second', async () => {
+    const enable = (how: string) => ['enable', 'sshd', '--with', how, '--yes'] as const;
+    await pam.must('alice', ...enable('password'));
+    const second = JSON.stringify(pam.files());
+    await pam.must('alice', ...enable('key'));
+    const first = JSON.stringify(pam.files());
+    const ends = new Set<string>();
+    let isOver = false;
+    for (let step = 1; !isOver; step += 1) {
+      assert.ok(step < 15, 'it is never killed');
+      const traced = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename,unlink'];
+      const killed = ['-e', `inject=rename,unlink:signal=KILL:when=${step}`];
+      const { status } = await run(
+        'strace',
+        [...traced, ...killed, ...pam.command('alice', ...enable('password'))],
+        {
+          timeout: 90_000,
+        },
+      );
+      isOver = status === 0;
+      await pam.isBack();
+      const now = JSON.stringify(pam.files());
+      ends.add(now === first ? 'first' : now === second ? 'second' : `step ${step}`);
       await pam.must('alice', ...enable('key'));
-      const first = JSON.stringify(pam.files());
-      const ends = new Set<string>();
-      let isOver = false;
-      for (let step = 1; !isOver; step += 1) {
-        assert.ok(step < 15, 'it is never killed');
-        const traced = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename,unlink'];
-        const killed = ['-e', `inject=rename,unlink:signal=KILL:when=${step}`];
-        const { status } = await run(
-          'strace',
-          [...traced, ...killed, ...pam.command('alice', ...enable('password'))],
-          {
-            timeout: 90_000,
-          },
-        );
-        isOver = status === 0;
-        await pam.isBack();
-        const now = JSON.stringify(pam.files());
-        ends.add(now === first ? 'first' : now === second ? 'second' : `step ${step}`);
-        await pam.must('alice', ...enable('key'));
-        assert.equal(JSON.stringify(pam.files()), first);
-      }
-      assert.deepEqual([...ends].sort(), ['first', 'second']);
-    },
-  );
+      assert.equal(JSON.stringify(pam.files()), first);
+    }
+    assert.deepEqual([...ends].sort(), ['first', 'second']);
+  });
 });

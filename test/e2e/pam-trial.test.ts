@@ -9,7 +9,7 @@ import { append } from '../support/rig/pam-machine.ts';
 import { password } from '../support/rig/people.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** sallyport pam enable --try: what puts itself back, and what keeps it. */
+/** sallyport pam enable --try: what rolls a change back, and what keeps it. */
 const sudoFile = '/etc/pam.d/sudo';
 
 await inNamespace(import.meta.filename, async () => {
@@ -19,7 +19,7 @@ await inNamespace(import.meta.filename, async () => {
   const confirm = [process.execPath, ...product.command(['pam', 'confirm'])];
   const onSshd = ['enable', 'sshd', '--with', 'key', '--try', '1h', '--yes', '--reload'] as const;
 
-  pam.change('sshd is put back once the time is over, though the shell is gone', async () => {
+  pam.change('sshd is rolled back after the time, even if the shell has ended', async () => {
     const shell = new Terminal([
       'bash',
       '-c',
@@ -55,7 +55,7 @@ await inNamespace(import.meta.filename, async () => {
     await old.expect(/\$ /);
     await pam.must('alice', ...onSshd);
     await until('sshd asks for the code', async () => !(await pam.opensWithoutCode('alice')));
-    // Nobody has logged in yet; then somebody has, which makes the old session no younger.
+    // No login yet; then one follows, which does not make the old session newer.
     await asked(old, /older than the change/, 1);
     const fresh = pam.keyLogin('alice', shell, ['RequestTTY=force']);
     await fresh.answer(/code: /, pam.code('alice'));
@@ -68,7 +68,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   pam.change('at the console, the program that waited for the name is older than the login', async () => {
-    // As getty: it is there before the change, and becomes login(1) once somebody types.
+    // As getty: it exists before the change, and becomes login(1) once a user types.
     const getty = new Terminal(['bash', '-c', 'read -r name; exec login "$name"']);
     await pam.must('alice', 'enable', 'login', '--try', '1h', '--yes');
     getty.send('alice\r');
@@ -80,9 +80,9 @@ await inNamespace(import.meta.filename, async () => {
     await getty.expect(/login: confirmed/);
   });
 
-  pam.change('what is new confirms nothing without a login through the service', async () => {
+  pam.change('a new session confirms nothing without a login through the service', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '10m', '--yes');
-    // A sudo of root's, which is asked for nothing.
+    // A sudo by root, which needs no code.
     const asRoot = await run('sudo', confirm);
     assert.equal(asRoot.status, 1, said(asRoot));
     assert.match(asRoot.stderr, /no login of /);
@@ -93,7 +93,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
   });
 
-  pam.change('a trial ends by itself, and late is too late', async () => {
+  pam.change('a trial ends by itself, and a late confirmation is refused', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '5s', '--yes');
     await pam.isBack();
     assert.deepEqual(pam.files(), before);
@@ -102,7 +102,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(late.stderr, /there is no trial change/);
   });
 
-  pam.change('there is one at a time, and to disable it is to put it back', async () => {
+  pam.change('only one trial at a time, and disabling rolls it back', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     const second = await pam.run('alice', 'enable', 'su', '--yes');
     assert.equal(second.status, 1);
@@ -112,7 +112,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(pam.files(), before);
   });
 
-  pam.change('an edit made meanwhile stays, and our line goes', async () => {
+  pam.change('an edit made meanwhile is kept, and our line is removed', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     append(sudoFile, '# mine\n');
     const back = await pam.must('alice', 'revert');
@@ -121,7 +121,7 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
   });
 
-  pam.change('a drop-in that was edited meanwhile goes all the same, and is kept', async () => {
+  pam.change('a drop-in edited meanwhile is removed anyway, and kept in the record', async () => {
     await pam.must('alice', ...onSshd);
     append('/etc/ssh/sshd_config.d/00-sallyport-key-code.conf', 'LogLevel DEBUG\n');
     const back = await pam.must('alice', 'revert');
@@ -129,14 +129,14 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(pam.files(), before);
   });
 
-  pam.change('a restart of the machine puts back what nobody has confirmed', async () => {
+  pam.change('a restart of the machine rolls back an unconfirmed change', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     assert.ok(pam.watchers().length > 0);
     const unit = readFileSync(join(repository, 'pam-config/systemd/sallyport-pam-revert.service'), 'utf8');
     const [program = '', ...argv] = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
     await run(program, argv);
     assert.ok(existsSync(`${records}/try`), 'the unit leaves a trial of this start of the machine alone');
-    // Nothing of what ran survives a restart, and the machine has another name for its next start.
+    // No process survives a restart, and the machine has another boot id afterwards.
     for (const pid of pam.watchers()) process.kill(pid, 'SIGKILL');
     writeFileSync(`${records}/try/boot`, '00000000-0000-0000-0000-000000000000\n');
     const started = await run(program, argv);
@@ -144,10 +144,10 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(pam.files(), before);
   });
 
-  pam.change('putting back that was ended in the middle is begun again', async () => {
+  pam.change('an interrupted rollback is started again', async () => {
     await pam.must('alice', 'enable', 'sudo', '--try', '1h', '--yes');
     for (const pid of pam.watchers()) process.kill(pid, 'SIGKILL');
-    // One of two files was put back when the power went.
+    // One of two files was restored at the power failure.
     renameSync(`${records}/try`, `${records}/reverting`);
     writeFileSync(sudoFile, before[sudoFile] ?? '', 'latin1');
     assert.match((await product.cli(['pam', 'show'])).stderr, /is being rolled back/);
@@ -162,7 +162,7 @@ await inNamespace(import.meta.filename, async () => {
     await pam.must('alice', 'disable', 'sudo', '--yes');
     const ends = new Set<string>();
     let isOver = false;
-    // At each of its renames, until it has none left to be killed at.
+    // At each of its renames, until no further one happens.
     for (let step = 1; !isOver; step += 1) {
       assert.ok(step < 12, 'it is never killed');
       const killed = [

@@ -9,7 +9,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** What the pages do with a real daemon behind them, and what the daemon keeps from whoever is no administrator. */
+/** What the pages do with a real daemon, and what the daemon denies to users who are not administrators. */
 const realms = `
 ${portalTables}
 [[realm]]
@@ -23,7 +23,7 @@ await inNamespace(import.meta.filename, async () => {
   useSnippet('sshd', 'sallyport-sshd');
   makeSshKeys();
   await startSshd(port, 'sallyport-password-code.conf');
-  // A code is accepted once: each scenario has an operator of its own, whose current code is not used yet.
+  // A code is accepted once: each scenario has its own operator, whose current code is unused.
   const operators = ['operator', 'operator-2', 'operator-3'].map((name) => addPerson(name).name);
   addGroup('sallyport-admin', 4900, operators);
   const secrets = new Map<string, Buffer>();
@@ -39,7 +39,7 @@ await inNamespace(import.meta.filename, async () => {
   const statusOf = (desk: ServerContext, path: string): Promise<number> =>
     desk.page.evaluate(`fetch(${JSON.stringify(path)}).then(({ status }) => status)`);
 
-  scenario(product, 'the user guide, word for word, and a login over ssh with what came of it', async () => {
+  scenario(product, 'the user guide, word for word, followed by a login over ssh', async () => {
     addPerson('alice');
     const desk = await ServerContext.open(browser);
     await desk.signIn('alice');
@@ -63,7 +63,7 @@ await inNamespace(import.meta.filename, async () => {
     await dialog.getByRole('alert').first().waitFor();
     assert.equal(await product.must(['factor', 'list', 'alice']), '');
     await dialog.getByLabel('Password').fill(password);
-    // As a person does: the code that the app shows by now. The first one may be too old on a slow machine.
+    // As a user does: the code that the app shows by now. The first one may be too old on a slow machine.
     await code.fill(totp(secret));
     await add.click();
     await page.getByText('“pixel-7 authy” was added.').waitFor();
@@ -77,41 +77,37 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(
-    product,
-    'an administrator finds an account, unlocks it, and takes a lost factor away',
-    async () => {
-      addPerson('bob');
-      await product.addTotp('bob');
-      while ((await product.failures('bob')).codes < 8) {
-        const wrong = new Terminal(ssh('bob', { port }, ['true']));
-        await wrong.answer(/Password: /, password);
-        await wrong.answer(/code: /, '000000');
-        await wrong.expect(/Incorrect code[\s\S]*code: |denied|locked|Password: /i);
-        await wrong.hangUp();
-      }
-      const desk = await asOperator();
-      const { page } = desk;
-      await page.getByRole('link', { name: 'Administration' }).click();
-      await page.getByLabel('Search').fill('bo');
-      await page.getByRole('link', { name: 'bob', exact: true }).click();
-      await page.getByRole('button', { name: 'Unlock' }).click();
-      const dialog = page.getByRole('dialog');
-      await dialog.getByRole('button', { name: 'Unlock' }).click();
-      await page.getByText('bob was unlocked.').waitFor();
-      assert.deepEqual(await product.failures('bob'), { codes: 0, any: 0 });
-      await page.getByRole('button', { name: /^Change / }).click();
-      await page.getByRole('menuitem', { name: 'Remove' }).click();
-      await dialog.getByRole('button', { name: 'Remove' }).click();
-      // The last factor goes only once its administrator has read what that means.
-      await dialog.getByRole('button', { name: 'Remove anyway' }).click();
-      await page.getByText(/was removed/).waitFor();
-      assert.equal(await product.must(['factor', 'list', 'bob']), '');
-      await desk.close();
-    },
-  );
+  scenario(product, 'an administrator finds an account, unlocks it, and removes a lost factor', async () => {
+    addPerson('bob');
+    await product.addTotp('bob');
+    while ((await product.failures('bob')).codes < 8) {
+      const wrong = new Terminal(ssh('bob', { port }, ['true']));
+      await wrong.answer(/Password: /, password);
+      await wrong.answer(/code: /, '000000');
+      await wrong.expect(/Incorrect code[\s\S]*code: |denied|locked|Password: /i);
+      await wrong.hangUp();
+    }
+    const desk = await asOperator();
+    const { page } = desk;
+    await page.getByRole('link', { name: 'Administration' }).click();
+    await page.getByLabel('Search').fill('bo');
+    await page.getByRole('link', { name: 'bob', exact: true }).click();
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Unlock' }).click();
+    await page.getByText('bob was unlocked.').waitFor();
+    assert.deepEqual(await product.failures('bob'), { codes: 0, any: 0 });
+    await page.getByRole('button', { name: /^Change / }).click();
+    await page.getByRole('menuitem', { name: 'Remove' }).click();
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    // The last factor is removed only after its administrator has read the consequences.
+    await dialog.getByRole('button', { name: 'Remove anyway' }).click();
+    await page.getByText(/was removed/).waitFor();
+    assert.equal(await product.must(['factor', 'list', 'bob']), '');
+    await desk.close();
+  });
 
-  scenario(product, 'the factors of root are beyond an administrator', async () => {
+  scenario(product, 'an administrator cannot change the factors of root', async () => {
     await product.addTotp('root');
     const desk = await asOperator();
     await desk.page.goto(`${portalOrigin}/admin/account?user=root`);
@@ -146,21 +142,17 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(
-    product,
-    'whoever is no administrator gets no list, no account, no trail and no invite',
-    async () => {
-      addPerson('dora');
-      const desk = await ServerContext.open(browser);
-      await desk.signIn('dora');
-      for (const path of ['/api/users', '/api/users/operator', '/api/audit'])
-        assert.equal(await statusOf(desk, path), 403, path);
-      assert.equal(await statusOf(desk, '/api/users/dora'), 200);
-      await desk.close();
-    },
-  );
+  scenario(product, 'other users get no list, no account, no audit trail and no invite', async () => {
+    addPerson('dora');
+    const desk = await ServerContext.open(browser);
+    await desk.signIn('dora');
+    for (const path of ['/api/users', '/api/users/operator', '/api/audit'])
+      assert.equal(await statusOf(desk, path), 403, path);
+    assert.equal(await statusOf(desk, '/api/users/dora'), 200);
+    await desk.close();
+  });
 
-  scenario(product, 'the cookie of a session that was signed out is worth nothing', async () => {
+  scenario(product, 'the cookie of a session that was signed out is worthless', async () => {
     addPerson('emma');
     const desk = await ServerContext.open(browser);
     await desk.signIn('emma');
@@ -173,7 +165,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'what was typed outlives a daemon that was restarted', async () => {
+  scenario(product, 'typed input survives a restart of the daemon', async () => {
     addPerson('fay');
     const desk = await ServerContext.open(browser);
     await desk.signIn('fay');
@@ -184,7 +176,7 @@ await inNamespace(import.meta.filename, async () => {
     const secret = bytesOf(await dialog.getByLabel('Secret', { exact: true }).inputValue());
     await product.stop();
     await product.start();
-    // The token went with the daemon, and the page hears of it by itself.
+    // The access token ended with the daemon, and the page notices it by itself.
     const over = page.getByRole('dialog', { name: 'Your session has ended' });
     await over.waitFor({ timeout: 60_000 });
     await over.getByLabel('Password').fill(password);

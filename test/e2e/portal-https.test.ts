@@ -10,7 +10,7 @@ import { approvalOn, approve, openPortal, portalPort, ServerContext } from '../s
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 
-/** Browsers take AppIDs over https alone, and on hosts of a domain: a portal as it stands in a company. */
+/** Browsers accept AppIDs only over https and on hosts of a domain: a portal as in a company. */
 const host = 'login.example.test';
 const origin = `https://${host}:${portalPort}`;
 const appId = 'https://vault.example.test';
@@ -52,7 +52,7 @@ await inNamespace(import.meta.filename, async () => {
     '--host-resolver-rules=MAP *.example.test 127.0.0.1',
   ]);
 
-  /** A credential as a site made it years ago, in the key that this browser has. */
+  /** A credential as a site created it years ago, on the key of this browser. */
   const legacy = async (person: Person, desk: ServerContext, forSite: string): Promise<void> => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const handle = createHash('sha256').update(person.name).digest();
@@ -71,7 +71,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.must([...words, '--credential', credential, '--no-verify']);
   };
 
-  scenario(product, 'a legacy key signs in, approves a login, and is switched in one dialog', async () => {
+  scenario(product, 'a legacy key signs in, approves a login, and is replaced in one dialog', async () => {
     const person = addPerson('alice');
     const desk = await ServerContext.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, appId);
@@ -99,7 +99,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'one that was made for another domain does not, and says so', async () => {
+  scenario(product, 'a key of another domain is refused, with the reason', async () => {
     const person = addPerson('bob');
     const desk = await ServerContext.open(browser, { origin, kind: 'u2f' });
     await legacy(person, desk, 'https://login.elsewhere.test');
@@ -109,7 +109,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'the cookie is for https and this host alone', async () => {
+  scenario(product, 'the cookie is restricted to https and this host', async () => {
     addPerson('carol');
     const desk = await ServerContext.open(browser, { origin });
     await desk.signIn('carol');

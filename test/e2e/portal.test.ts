@@ -42,7 +42,7 @@ await inNamespace(import.meta.filename, async () => {
   const browser = await openPortal(product);
 
   const connect = (user: string): Terminal => new Terminal(ssh(user, { port }, ['echo "in-$(id -un)"']));
-  /** With a key of the browser's. */
+  /** With a key of the browser. */
   const enrolledPerson = async (user: string): Promise<{ desk: ServerContext; person: Person }> => {
     const person = addPerson(user);
     const desk = await ServerContext.open(browser);
@@ -68,7 +68,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
     const last = (await product.events('alice')).at(-1);
     assert.deepEqual([last?.outcome, last?.factor?.kind], ['success', 'webauthn']);
-    // The link is stale now.
+    // The link has ended by now.
     await desk.page.goto(link);
     await desk.page
       .getByText(/no longer waits|expired/i)
@@ -78,7 +78,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'in sudo over ssh it goes on by itself', async () => {
+  scenario(product, 'in sudo over ssh the login continues by itself after the approval', async () => {
     const { desk, person } = await enrolledPerson('bob');
     const terminal = await sudoFromAfar(person);
     const { link } = await approvalOn(terminal);
@@ -89,7 +89,7 @@ await inNamespace(import.meta.filename, async () => {
     await desk.close();
   });
 
-  scenario(product, 'a denial ends the login, and is in the trail', async () => {
+  scenario(product, 'a denial ends the login, and is audited', async () => {
     const desk = await enrolled('carol');
     const terminal = connect('carol');
     await terminal.answer(/Password: /, password);
@@ -108,7 +108,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a page of one’s own is told, the number has to be typed, and one wrong one ends it',
+    "the user's own page is notified, the number must be typed, and one wrong number ends the login",
     async () => {
       const desk = await enrolled('dora');
       await desk.page.goto(portalOrigin);

@@ -14,7 +14,7 @@ import { authorizeKey, authorizeKeys, makeSshKeys, ssh, startSshd } from '../sup
 import { useSnippet } from '../support/rig/stack.ts';
 import { onTty, Terminal } from '../support/rig/terminal.ts';
 
-/** Every recipe of docs/how-to/recipes.md, with what stands there: configuration, stacks, sshd's lines and `explain`. */
+/** Every recipe of docs/how-to/recipes.md with its exact configuration, stacks, sshd lines and `explain` output. */
 const recipes = readRecipes();
 const whoami = 'echo "in-$(id -un)"';
 const lan = '10.1.2.3';
@@ -31,7 +31,7 @@ await inNamespace(import.meta.filename, async () => {
   const tried = new Set<string>();
   let port = 2240;
 
-  /** Puts a recipe in force as its page says. @returns the port of an sshd of its own */
+  /** Applies a recipe as its page says. @returns the port of an sshd for it */
   const follow = async (title: string): Promise<{ readonly recipe: Recipe; readonly at: number }> => {
     const recipe = recipes.get(title);
     assert.ok(recipe !== undefined, `docs/how-to/recipes.md has no "${title}"`);
@@ -47,7 +47,7 @@ await inNamespace(import.meta.filename, async () => {
     }
     return { recipe, at };
   };
-  /** What the page says that `explain` prints. @param files where files of the page lie */
+  /** The output of `explain` in the page. @param files where files of the page are */
   const check = async ({ checks }: Recipe, files: Readonly<Record<string, string>> = {}): Promise<void> => {
     assert.ok(checks.length > 0);
     for (const { words, lines } of checks) {
@@ -147,7 +147,7 @@ await inNamespace(import.meta.filename, async () => {
     await isOut(elsewhere, /not allowed here/);
     assert.deepEqual((await product.events('deploy')).at(-1)?.reason, 'rule-refuse');
 
-    // Without the Match block the realm lets in from the same hosts whoever does keyboard-interactive.
+    // Without the Match block the realm accepts any keyboard-interactive login from the same hosts.
     const plain = port++;
     const dropIn = `${work}/recipe-${plain}.conf`;
     writeFileSync(dropIn, recipe.sshd.slice(0, recipe.sshd.indexOf('Match Group')));
@@ -166,7 +166,7 @@ await inNamespace(import.meta.filename, async () => {
     prepareSessions();
     after(() => removeSessions());
     openSession('s1', false);
-    // One terminal for both: what is remembered belongs to it. -k: sudo's own memory does not count.
+    // One terminal for both: a grant belongs to it. -k: sudo's own timestamp does not count.
     const shell = new Terminal(inSession('s1', [...as(alice), 'sh']));
     await shell.answer(/\$ /, `sudo -k sh -c '${whoami}'`);
     await shell.answer(/password for alice: /, password);
@@ -176,7 +176,7 @@ await inNamespace(import.meta.filename, async () => {
     await shell.answer(/password for alice: /, password);
     await shell.expect(/again-0\r?\n/);
     assert.deepEqual((await product.events('alice')).at(-1)?.reason, 'remembered');
-    // Beside the first: one that is closed gives its number to the next.
+    // Beside the first: a closed one would reuse its number.
     const other = new Terminal(inSession('s1', [...as(alice), 'sudo', '-k', 'sh', '-c', whoami]));
     await other.answer(/password for alice: /, password);
     await other.expect(/code: /);
@@ -208,7 +208,7 @@ await inNamespace(import.meta.filename, async () => {
     await remote.hangUp();
   });
 
-  scenario(product, 'accounts for sftp alone', async () => {
+  scenario(product, 'accounts restricted to sftp', async () => {
     const carl = member('carl', 'sftp-only', 4102);
     const { recipe, at } = await follow('Restrict accounts to sftp');
     const secret = await product.addHotp('carl');
@@ -223,7 +223,7 @@ await inNamespace(import.meta.filename, async () => {
     const shell = connect('carl', { port: at, from: afar });
     await shell.answer(/Password: /, password);
     await shell.answer(/code: /, hotp(secret, 1));
-    // sftp's own protocol stands there in the shell's place.
+    // sftp's own protocol is used instead of a shell.
     await shell.hangUp();
     assert.doesNotMatch(shell.transcript, /in-carl/);
     const refused = new Terminal([...as(alice), 'su', 'carl', '-c', whoami]);
@@ -259,7 +259,7 @@ await inNamespace(import.meta.filename, async () => {
     );
   });
 
-  scenario(product, 'no recipe is left untried', async () => {
+  scenario(product, 'every recipe is tested', async () => {
     assert.deepEqual([...tried].sort(), [...recipes.keys()].sort());
   });
 });

@@ -8,12 +8,12 @@ import { repository } from '../support/rig/layout.ts';
 import { Own } from '../support/sandbox.ts';
 
 /**
- * docs/how-to/recover-access.md, command by command: the blocks are read out of the page, so that page and test cannot differ.
- * Its paths stand for those below a directory; where it asks, the answer comes from standard input.
+ * docs/how-to/recover-access.md, command by command: the blocks are read from the page, so that page and test cannot
+ * differ. Its paths are mapped to a directory; prompts are answered from standard input.
  */
 const page = readFileSync(join(repository, 'docs/how-to/recover-access.md'), 'utf8');
 
-/** The blocks of commands below a heading, in their order. */
+/** The command blocks below a heading, in order. */
 function blocks(heading: string): readonly (readonly string[])[] {
   const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
   assert.ok(section !== undefined, `the page has no "${heading}"`);
@@ -45,7 +45,7 @@ async function line(command: string): Promise<Finished> {
     case 'timedatectl set-ntp':
       await own.start();
       return done;
-    // What the daemon says itself is what the test of its start looks at.
+    // The message of the daemon itself is checked by the test of its start.
     case 'journalctl -u':
       return done;
     default:
@@ -54,7 +54,7 @@ async function line(command: string): Promise<Finished> {
   }
 }
 
-/** All of a block. @param status what each command has to end with, where it is not 0 */
+/** All commands of a block. @param status the exit status expected of each, if not 0 */
 async function follow(block: readonly string[] | undefined, status: Readonly<Record<string, number>> = {}) {
   assert.ok(block !== undefined && block.length > 0);
   const outputs: string[] = [];
@@ -86,7 +86,7 @@ test('before anything happens', async () => {
 });
 
 describe('a phone or a key is lost', () => {
-  test('the factor is out of use, and new recovery keys open', async () => {
+  test('the factor is disabled, and new recovery keys work', async () => {
     const outputs = await follow(blocks('Replace a lost phone or key')[0]);
     assert.notEqual(await own.verify(user, totp(phone)), 'accepted');
     keys = newKeys(outputs[2] ?? '');
@@ -94,7 +94,7 @@ describe('a phone or a key is lost', () => {
     await own.must(['factor', 'enable', user, 'totp']);
   });
 
-  test('a lock is lifted', async () => {
+  test('a lockout is cleared', async () => {
     for (let wrong = 0; wrong < 8; wrong += 1) await own.verify(user, '000000');
     assert.equal(await own.verify(user, hotp(token, 0)), 'codes-locked');
     await follow(blocks('Replace a lost phone or key')[1]);
@@ -102,7 +102,7 @@ describe('a phone or a key is lost', () => {
   });
 });
 
-describe('everybody is locked out', () => {
+describe('all accounts are locked out', () => {
   test('with sallyportd stopped, on the store itself', async () => {
     for (let wrong = 0; wrong < 8; wrong += 1) await own.verify(user, '000000');
     const outputs = await follow(blocks('Get in when all accounts are locked out')[0]);
@@ -116,7 +116,7 @@ describe('everybody is locked out', () => {
     assert.match(refused.stderr, /sallyportd is running/);
   });
 
-  test('by the configuration', async () => {
+  test('through the configuration', async () => {
     const good = readFileSync(own.config, 'utf8');
     writeFileSync(own.config, `${good}\n  [[realm.rule]]\n  action = "refuse"\n`);
     await own.must(['reload']);
@@ -128,7 +128,7 @@ describe('everybody is locked out', () => {
   });
 });
 
-test('sallyportd does not start: it says why', async () => {
+test('sallyportd does not start, and says why', async () => {
   await own.stop();
   const anchor = join(own.root, 'var/anchor');
   cpSync(anchor, `${anchor}.kept`);
@@ -138,20 +138,20 @@ test('sallyportd does not start: it says why', async () => {
   cpSync(`${anchor}.kept`, anchor);
 });
 
-describe('the store is broken', () => {
+describe('the store is damaged', () => {
   const breakLog = (): void => {
     const name = readdirSync(own.store).find((candidate) => candidate.endsWith('.log'));
     truncateSync(join(own.store, name ?? ''), 100);
   };
 
-  test('a restore brings it back, and nothing that was spent', async () => {
+  test('a restore recovers it, and no used code', async () => {
     await own.start();
     cpSync(join(own.root, 'kept.age'), join(own.root, 'sallyport.age'));
     await own.stop();
     rmSync(join(own.store, 'CURRENT'));
     const outputs = await follow(blocks('Restore or repair the store')[0]);
     assert.match(outputs[2] ?? '', /recovery keys are void/);
-    // It is said what it is and when it ends: here, to the person, in the trail, and to those who look.
+    // The exemption and its end are reported here, to the user, in the audit trail, and to observers.
     assert.match(outputs[2] ?? '', /codes of apps are refused until \S+ \(in 6 minutes\)/);
     const client = await own.start();
     const { lock } = await client.user(user);
@@ -176,7 +176,7 @@ describe('the store is broken', () => {
     await own.must(['user', 'unlock', user]);
   });
 
-  test('a repair saves what can be read', async () => {
+  test('a repair saves all readable records', async () => {
     await own.stop();
     breakLog();
     const outputs = await follow(blocks('Restore or repair the store')[1], { 'sallyport store check': 1 });
@@ -184,7 +184,7 @@ describe('the store is broken', () => {
     assert.match(await own.must(['user', 'list']), new RegExp(`^${user}\t`, 'm'));
   });
 
-  test('the stores of before go when they are told to', async () => {
+  test('replaced stores are removed on request', async () => {
     await follow(blocks('Restore or repair the store')[2]);
     assert.deepEqual(
       readdirSync(join(own.root, 'var')).filter((name) => name.includes('.before-')),
@@ -194,7 +194,7 @@ describe('the store is broken', () => {
 });
 
 describe('the master key', () => {
-  test('is lost: a backup that holds it is enough', async () => {
+  test('is lost: a backup that contains it is enough', async () => {
     rmSync(own.keyFile);
     await follow(blocks('Replace a lost master key')[0]);
     assert.ok(existsSync(own.keyFile));
@@ -202,7 +202,7 @@ describe('the master key', () => {
     assert.match(await own.must(['factor', 'list', user]), /hotp/);
   });
 
-  test('was read by others: a new one', async () => {
+  test('was read by others: it is replaced', async () => {
     const outputs = await follow(blocks('Replace a lost master key')[1]);
     assert.match(outputs[1] ?? '', /present\n.*no record uses it/);
     const [, older = ''] = (outputs[1] ?? '').split('\n').map((text) => text.split('\t')[0]);
@@ -212,7 +212,7 @@ describe('the master key', () => {
 });
 
 describe('the clock', () => {
-  test('is set right again, and what was used ahead of it is set up anew', async () => {
+  test('is corrected, and factors used ahead of it are enrolled again', async () => {
     user = 'games';
     await own.addToken('totp', user, phone);
     await own.stop();
@@ -230,7 +230,7 @@ describe('the clock', () => {
   });
 });
 
-test('the disk is full: refused meanwhile, and back by itself', async () => {
+test('the disk is full: logins are refused, and recover by themselves', async () => {
   const client = await own.start();
   await own.limitFiles('0');
   await assert.rejects(client.unlock('root'));
@@ -241,7 +241,7 @@ test('the disk is full: refused meanwhile, and back by itself', async () => {
   await client.unlock('root');
 });
 
-test('every command of the page was tried', () => {
+test('every command of the page was run', () => {
   const all = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, text = '']) => text.trim().split('\n'));
   assert.ok(all.length > 30);
   assert.deepEqual(

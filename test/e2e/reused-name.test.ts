@@ -40,7 +40,7 @@ await inNamespace(import.meta.filename, async () => {
     await terminal.answer(/code: /, code);
     await terminal.expect(new RegExp(`in-${uid}`));
     assert.equal(await terminal.ended(), 0);
-    // The client ends before its session does, and usermod changes no uid that has a process.
+    // The client ends before its session does, and usermod refuses to change a uid with processes.
     await until('its processes have ended', () => spawnSync('pgrep', ['-u', String(uid)]).status === 1);
   };
   const isRefused = async (user: string, reason: string) => {
@@ -53,7 +53,7 @@ await inNamespace(import.meta.filename, async () => {
   };
   let secret: Buffer;
 
-  scenario(product, 'another uid under the name of an account is refused, and so it stays', async () => {
+  scenario(product, 'another uid under the name of an account is refused, and stays refused', async () => {
     useradd('js', 3401);
     secret = await product.addHotp('js');
     await isLetIn('js', 3401, hotp(secret, 0));
@@ -65,14 +65,18 @@ await inNamespace(import.meta.filename, async () => {
     assert.match(await product.must(['user', 'list']), /^js\t.*\tanother uid$/m);
   });
 
-  scenario(product, 'an administrator forgets who had it, and the new person begins again', async () => {
-    await product.must(['user', 'forget', 'js', '--yes']);
-    await isRefused('js', 'no-factor');
-    secret = await product.addHotp('js');
-    await isLetIn('js', 3402, hotp(secret, 0));
-  });
+  scenario(
+    product,
+    "an administrator removes the former user's record, and the new user starts without one",
+    async () => {
+      await product.must(['user', 'forget', 'js', '--yes']);
+      await isRefused('js', 'no-factor');
+      secret = await product.addHotp('js');
+      await isLetIn('js', 3402, hotp(secret, 0));
+    },
+  );
 
-  scenario(product, 'a new name of the same uid takes the record along', async () => {
+  scenario(product, 'a new name of the same uid keeps the record', async () => {
     must('usermod', ['-l', 'jsmith', 'js']);
     assert.match(await product.must(['user', 'list']), /^js\t.*\tgone$/m);
     await isRefused('jsmith', 'no-factor');
@@ -80,13 +84,17 @@ await inNamespace(import.meta.filename, async () => {
     await isLetIn('jsmith', 3402, hotp(secret, 1));
   });
 
-  scenario(product, 'a new uid of the same person is accepted once an administrator says so', async () => {
-    must('usermod', ['-u', '3403', 'jsmith']);
-    await isRefused('jsmith', 'uid-changed');
-    await assert.rejects(product.must(['user', 'move', 'jsmith', 'jsmith']), /uid 3402.*uid 3403/s);
-    await product.must(['user', 'move', 'jsmith', 'jsmith', '--yes']);
-    await isLetIn('jsmith', 3403, hotp(secret, 2));
-    const kinds = (await product.events('jsmith')).map(({ kind, reason }) => `${kind} ${reason}`);
-    assert.ok(kinds.includes('user-moved by-admin') && kinds.includes('user-moved new-uid'));
-  });
+  scenario(
+    product,
+    'a new uid of the same person is accepted once an administrator confirms it',
+    async () => {
+      must('usermod', ['-u', '3403', 'jsmith']);
+      await isRefused('jsmith', 'uid-changed');
+      await assert.rejects(product.must(['user', 'move', 'jsmith', 'jsmith']), /uid 3402.*uid 3403/s);
+      await product.must(['user', 'move', 'jsmith', 'jsmith', '--yes']);
+      await isLetIn('jsmith', 3403, hotp(secret, 2));
+      const kinds = (await product.events('jsmith')).map(({ kind, reason }) => `${kind} ${reason}`);
+      assert.ok(kinds.includes('user-moved by-admin') && kinds.includes('user-moved new-uid'));
+    },
+  );
 });

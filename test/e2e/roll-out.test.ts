@@ -7,7 +7,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** What helps while a second factor is brought in: realms that observe, exemptions, bypass codes. */
+/** Features for a roll-out: realms in observe mode, exemptions, bypass codes. */
 const realmsWith = (observe: boolean) => `
 [[realm]]
 name = "watched"
@@ -70,7 +70,7 @@ await inNamespace(import.meta.filename, async () => {
     return [outcome, reason];
   };
 
-  scenario(product, 'a bypass code opens one ssh login of somebody without a phone', async () => {
+  scenario(product, 'a bypass code allows one ssh login of a user without a phone', async () => {
     addPerson('alice');
     await product.addTotp('alice');
     const code = (await product.must(['factor', 'add', 'bypass', 'alice', '--for', '30m'])).trim();
@@ -92,7 +92,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a realm that observes lets in over ssh and sudo, and writes down what it would have done',
+    'a realm in observe mode allows ssh and sudo, and records what it would have decided',
     async () => {
       const bob = addPerson('bob', 3100);
       const carol = addPerson('carol', 3101);
@@ -122,7 +122,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'the same realm asks once it observes no more', async () => {
+  scenario(product, 'the same realm asks for a code once it no longer observes', async () => {
     const dave = addPerson('dave', 3102);
     product.writeRealms(realmsWith(false));
     await product.must(['reload']);
@@ -133,7 +133,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.doesNotMatch((await product.cli(['status'])).stderr, /observes/);
   });
 
-  scenario(product, 'an exemption lets off until it ends, and says so everywhere', async () => {
+  scenario(product, 'an exemption applies until it ends, and is reported everywhere', async () => {
     const erin = addPerson('erin');
     const secret = await product.addHotp('erin');
     await product.must(['user', 'exempt', 'erin', '--for', '2h', '--service', 'sudo', '--reason', 'repair']);

@@ -6,7 +6,7 @@ import { inNamespace } from '../support/rig/namespace.ts';
 import { addGroup, addPerson, as, type Person, password } from '../support/rig/people.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 
-/** People without root, with the real helper and the accounts of a machine of its own. */
+/** Users without root, with the real helper and accounts of a separate machine. */
 const realms = `
 [[realm]]
 name = "strict"
@@ -27,7 +27,7 @@ require = "none"
 
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
-  /** The command as that person runs it, with what is typed, a line each. */
+  /** The command run as that user, with the typed input, one line each. */
   const by = (person: Person, words: readonly string[], ...typed: readonly string[]) => {
     const [program = '', ...argv] = [...as(person), process.execPath, ...product.commandForPeople(words)];
     return run(program, argv, { input: typed.map((line) => `${line}\n`).join('') });
@@ -37,7 +37,7 @@ await inNamespace(import.meta.filename, async () => {
     return factors.map(({ kind }) => kind);
   };
 
-  scenario(product, 'a first factor by password alone, the second one by password and factor', async () => {
+  scenario(product, 'the first factor needs the password, the second one password and factor', async () => {
     const alice = addPerson('alice');
     const first = await by(alice, ['factor', 'add', 'recovery', 'alice'], password);
     assert.equal(first.status, 0, first.stderr);
@@ -58,7 +58,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a wrong password, another account, and the same words for names that are none',
+    'a wrong password, another account, and the same text for names without an account',
     async () => {
       const bob = addPerson('bob');
       addPerson('carol');
@@ -75,7 +75,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'where the realm wants a factor and enrolment is refused, the first one is an admin’s',
+    'if the realm requires a factor and refuses enrolment, an administrator must add the first one',
     async () => {
       const sven = addPerson('sven');
       const refused = await by(sven, ['factor', 'add', 'recovery', 'sven'], password);
@@ -87,7 +87,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'nobody takes their own last factor away that the realm requires', async () => {
+  scenario(product, 'users cannot remove their last factor if the realm requires one', async () => {
     const person = personNamed('greta');
     const secret = await product.addTotp('greta');
     const list = (await product.json(['factor', 'list', 'greta'])) as {
@@ -102,36 +102,40 @@ await inNamespace(import.meta.filename, async () => {
     assert.deepEqual(await kindsOf('greta'), ['totp']);
   });
 
-  scenario(product, 'an admin without root does what the table says, with a token', async () => {
-    const admin = addPerson('dora');
-    addPerson('emil');
-    addGroup('sallyport-admin', 4800, ['dora']);
-    const unlock = await by(admin, ['user', 'unlock', 'emil'], password);
-    assert.equal(unlock.status, 0, unlock.stderr);
-    const root = await by(admin, ['user', 'unlock', 'root'], password);
-    assert.equal(root.status, 77);
-    const seen = await by(admin, ['user', 'list']);
-    assert.equal(seen.status, 0, seen.stderr);
-    for (const words of [
-      ['factor', 'add', 'bypass'],
-      ['user', 'exempt', '--for', '1h'],
-    ]) {
-      const about = (name: string) => by(admin, [...words, name], password);
-      for (const name of ['dora', 'root']) {
-        const denied = await about(name);
-        assert.equal(denied.status, 77, `${words.join(' ')} ${name}: ${denied.stderr}`);
+  scenario(
+    product,
+    'an administrator without root has the permissions of the table, with an access token',
+    async () => {
+      const admin = addPerson('dora');
+      addPerson('emil');
+      addGroup('sallyport-admin', 4800, ['dora']);
+      const unlock = await by(admin, ['user', 'unlock', 'emil'], password);
+      assert.equal(unlock.status, 0, unlock.stderr);
+      const root = await by(admin, ['user', 'unlock', 'root'], password);
+      assert.equal(root.status, 77);
+      const seen = await by(admin, ['user', 'list']);
+      assert.equal(seen.status, 0, seen.stderr);
+      for (const words of [
+        ['factor', 'add', 'bypass'],
+        ['user', 'exempt', '--for', '1h'],
+      ]) {
+        const about = (name: string) => by(admin, [...words, name], password);
+        for (const name of ['dora', 'root']) {
+          const denied = await about(name);
+          assert.equal(denied.status, 77, `${words.join(' ')} ${name}: ${denied.stderr}`);
+        }
+        const allowed = await about('emil');
+        assert.equal(allowed.status, 0, allowed.stderr);
+        const own = await by(personNamed('emil'), [...words, 'emil'], password);
+        assert.equal(own.status, 77, own.stderr);
       }
-      const allowed = await about('emil');
-      assert.equal(allowed.status, 0, allowed.stderr);
-      const own = await by(personNamed('emil'), [...words, 'emil'], password);
-      assert.equal(own.status, 77, own.stderr);
-    }
-    await product.must(['user', 'exempt', 'emil', '--clear']);
-    const given = (await product.events('emil')).find(({ reason }) => reason === 'issued');
-    assert.equal(given?.actor, `uid:${admin.uid}`);
-  });
+      await product.must(['user', 'exempt', 'emil', '--clear']);
+      const given = (await product.events('emil')).find(({ reason }) => reason === 'issued');
+      assert.equal(given?.actor, `uid:${admin.uid}`);
+    },
+  );
 
-  scenario(product, 'a bypass code is the factor of whoever comes back to add one', async () => {
+  scenario(product, 'a bypass code counts as the factor when a user adds a new one', async () => {
     const lost = addPerson('gina');
     await product.addTotp('gina');
     const code = (await product.must(['factor', 'add', 'bypass', 'gina'])).trim();
@@ -142,7 +146,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(again.status, 77, again.stderr);
   });
 
-  scenario(product, 'a link of one’s own uid asks for the factor that there is', async () => {
+  scenario(product, 'a sign-in link for one’s own uid asks for the existing factor', async () => {
     const fred = addPerson('fred');
     const withPassword = await by(fred, ['portal', 'link']);
     assert.equal(withPassword.status, 77, withPassword.stdout);

@@ -11,10 +11,10 @@ import { authorizeKey, makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** sshd with public key + code, as pam-config ships it. */
+/** sshd with public key + code, with the files of pam-config. */
 
 const port = 2202;
-/** The key's stack under an sshd that asks for no key: a drop-in that was forgotten. */
+/** The stack for keys under an sshd that requires no key: its drop-in was forgotten. */
 const keylessPort = 2203;
 const whoami = ['echo "in-$(id -un)"'];
 
@@ -24,7 +24,7 @@ function withKey(name: string, uid?: number): Person {
   return person;
 }
 
-/** Processes of sshd that serve somebody: all but the listeners. */
+/** Processes of sshd that serve a connection: all but the listeners. */
 function servingSshd(): number {
   const isSshd = (pid: string): boolean => {
     try {
@@ -46,7 +46,7 @@ await inNamespace(import.meta.filename, async () => {
   const connect = (user: string, options: readonly string[] = [], command = whoami): Terminal =>
     new Terminal(ssh(user, { port, key: true, options }, command));
 
-  scenario(product, 'a key and a code let in, and no password is asked for', async () => {
+  scenario(product, 'a key and a code are accepted, and no password is asked for', async () => {
     withKey('alice');
     const secret = await product.addTotp('alice');
     const terminal = connect('alice');
@@ -56,7 +56,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.doesNotMatch(terminal.transcript, /password/i);
   });
 
-  scenario(product, 'a wrong code behind the key, then the right one', async () => {
+  scenario(product, 'a wrong code after the key, then the right one', async () => {
     withKey('bob');
     const secret = await product.addHotp('bob');
     const terminal = connect('bob');
@@ -67,14 +67,14 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
   });
 
-  scenario(product, 'the key alone lets in where nothing more is needed', async () => {
+  scenario(product, 'a key is enough if the realm needs nothing more', async () => {
     withKey('heidi', 4000);
     const terminal = connect('heidi');
     await terminal.expect(/in-heidi/);
     assert.equal(await terminal.ended(), 0);
   });
 
-  scenario(product, 'without a key neither a code nor a realm that requires nothing lets in', async () => {
+  scenario(product, 'without a key, neither a code nor a realm that requires nothing is enough', async () => {
     addPerson('carol');
     const secret = await product.addHotp('carol');
     addPerson('ivan', 4001);
@@ -88,7 +88,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await keyless.ended(), 255);
       assert.doesNotMatch(keyless.transcript, /code|factor|in-/i);
     }
-    // The code was never asked for, so it is still good.
+    // The code was never asked for, so it is still unused.
     await product.must(['verify', 'carol'], `${hotp(secret, 0)}\n`);
   });
 
@@ -125,7 +125,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
   });
 
-  scenario(product, 'a client that vanishes at the prompt leaves nothing behind', async () => {
+  scenario(product, 'a client that disconnects at the prompt leaves nothing behind', async () => {
     withKey('grace');
     const secret = await product.addHotp('grace');
     await until('no session of an earlier test', () => servingSshd() === 0 && product.openCalls() === 0);

@@ -10,7 +10,7 @@ import { makeSshKeys, ssh, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** sshd with password + code, as pam-config ships it. */
+/** sshd with password + code, with the files of pam-config. */
 const realms = `
 [[realm]]
 name = "corp"
@@ -53,7 +53,7 @@ await inNamespace(import.meta.filename, async () => {
   const connect = (user: string, from?: string): Terminal =>
     new Terminal(ssh(user, { port, ...(from === undefined ? {} : { from }) }, whoami));
 
-  scenario(product, 'password and a TOTP code let in', async () => {
+  scenario(product, 'password and a TOTP code are accepted', async () => {
     addPerson('alice');
     const secret = await product.addTotp('alice');
     const terminal = connect('alice');
@@ -71,7 +71,7 @@ await inNamespace(import.meta.filename, async () => {
   scenario(product, 'the same code in a second connection is refused', async () => {
     addPerson('bob');
     const secret = await product.addTotp('bob');
-    // Both codes from one moment: the device stays in step with itself when a step ends meanwhile.
+    // Both codes from one moment: the device's own counter stays consistent if a step ends meanwhile.
     const at = Date.now();
     const code = totp(secret, { at });
     const first = connect('bob');
@@ -102,7 +102,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a restart at the prompt is said in front of the next one, and costs nothing',
+    'a restart during the prompt is reported before the next prompt, and counts as no failure',
     async () => {
       addPerson('lena');
       const secret = await product.addHotp('lena');
@@ -119,7 +119,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'slips and other spellings are what they mean', async () => {
+  scenario(product, 'typing slips and other spellings are understood', async () => {
     addPerson('kate');
     const secret = await product.addHotp('kate');
     const terminal = connect('kate');
@@ -135,7 +135,7 @@ await inNamespace(import.meta.filename, async () => {
     await pasted.answer(/Password: /, password);
     await pasted.answer(/code: /, `\x1b[200~${hotp(secret, 1)}\x1b[201~`);
     await pasted.expect(/in-kate/);
-    // A program that answers every prompt with the password: the second time ends the call.
+    // A program that answers every prompt with the password: the second answer ends the call.
     const program = connect('kate');
     await program.answer(/Password: /, password);
     await program.answer(/code: /, password);
@@ -148,7 +148,7 @@ await inNamespace(import.meta.filename, async () => {
   scenario(product, 'three wrong answers end the connection', async () => {
     addPerson('erin');
     const secret = await product.addHotp('erin');
-    // Told that nothing is left to try, OpenSSH's client would go through its whole list once more.
+    // If it were told that no method is left, OpenSSH's client would repeat its whole list.
     const options = ['PreferredAuthentications=keyboard-interactive'];
     const terminal = new Terminal(ssh('erin', { port, options }, whoami));
     await terminal.answer(/Password: /, password);
@@ -162,7 +162,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a wrong password never reaches the code, nor does a name that does not exist',
+    'neither a wrong password nor an unknown name reaches the prompt for a code',
     async () => {
       addPerson('frank');
       await product.addTotp('frank');
@@ -176,7 +176,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'a rule that says skip, and a realm that requires nothing', async () => {
+  scenario(product, 'a rule with action skip, and a realm that requires nothing', async () => {
     addPerson('grace');
     await product.addTotp('grace');
     addPerson('heidi', 4000);
@@ -188,7 +188,7 @@ await inNamespace(import.meta.filename, async () => {
     }
   });
 
-  scenario(product, 'a rule that refuses a network, and a sshd that passes host names on', async () => {
+  scenario(product, 'a rule that refuses a network, and an sshd that passes host names', async () => {
     addPerson('nina', 5000);
     const dropIn = `${work}/host-names.conf`;
     const shipped = `${repository}/pam-config/sshd_config.d/sallyport-password-code.conf`;
@@ -215,22 +215,26 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(last?.outcome, 'refused');
   });
 
-  scenario(product, 'a recovery key lets in once, in any case and without its dashes', async () => {
-    addPerson('judy');
-    const [key = ''] = await product.addRecovery('judy');
-    const typed = key.toUpperCase().replaceAll('-', '');
-    const first = connect('judy');
-    await first.answer(/Password: /, password);
-    await first.answer(/Recovery key: /, typed);
-    await first.expect(/in-judy/);
-    const second = connect('judy');
-    await second.answer(/Password: /, password);
-    await second.answer(/Recovery key: /, key);
-    await second.expect(/was used before|Incorrect code/);
-    await second.hangUp();
-  });
+  scenario(
+    product,
+    'a recovery key is accepted once, in upper or lower case and without dashes',
+    async () => {
+      addPerson('judy');
+      const [key = ''] = await product.addRecovery('judy');
+      const typed = key.toUpperCase().replaceAll('-', '');
+      const first = connect('judy');
+      await first.answer(/Password: /, password);
+      await first.answer(/Recovery key: /, typed);
+      await first.expect(/in-judy/);
+      const second = connect('judy');
+      await second.answer(/Password: /, password);
+      await second.answer(/Recovery key: /, key);
+      await second.expect(/was used before|Incorrect code/);
+      await second.hangUp();
+    },
+  );
 
-  scenario(product, 'an account of a domain, by its whole name', async () => {
+  scenario(product, 'an account of a domain, by its full name', async () => {
     addPerson('dave@corp.example', 4100);
     const secret = await product.addTotp('dave@corp.example');
     const terminal = connect('dave@corp.example');
@@ -240,7 +244,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
   });
 
-  scenario(product, 'without the daemon nobody gets in', async () => {
+  scenario(product, 'without the daemon every login is refused', async () => {
     await product.stop();
     const terminal = connect('heidi');
     for (let tries = 0; tries < 3; tries += 1) await terminal.answer(/Password: /, password);

@@ -20,7 +20,7 @@ import { authorizeKey, authorizeKeys, makeSshKeys, ssh, startSshd } from '../sup
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** FIDO keys of ssh as the second factor: a real sshd, a real ssh, and a security key in software. */
+/** FIDO keys of ssh as the second factor: a real sshd, a real ssh, and a software security key. */
 const realms = `
 [[realm]]
 name = "staff"
@@ -56,7 +56,7 @@ await inNamespace(import.meta.filename, async () => {
   interface How {
     readonly at?: number;
     readonly from?: string;
-    /** What the key says of the signature: 1 touched, 4 PIN. */
+    /** Flags of the signature: 1 touched, 4 PIN. */
     readonly flags?: number;
   }
   const connect = (user: string, key: SecurityKey | true, how: How = {}): Terminal => {
@@ -98,7 +98,7 @@ await inNamespace(import.meta.filename, async () => {
   const key = makeSecurityKey('key');
   const other = makeSecurityKey('other');
 
-  scenario(product, 'an enrolled key lets in by itself, and leaves one event', async () => {
+  scenario(product, 'an enrolled key is accepted without a prompt, and leaves one event', async () => {
     const ecdsa = makeSecurityKey('ecdsa', 'ecdsa-sk');
     person('alice', key, ecdsa);
     await add('alice', key, '--name', 'blue');
@@ -125,7 +125,7 @@ await inNamespace(import.meta.filename, async () => {
     );
   });
 
-  scenario(product, 'the rule says from where, and a disabled key is none', async () => {
+  scenario(product, 'the rule restricts the source, and a disabled key is not accepted', async () => {
     person('carol', key);
     person('dave', key);
     for (const user of ['carol', 'dave']) await add(user, key, '--name', 'blue');
@@ -142,7 +142,7 @@ await inNamespace(import.meta.filename, async () => {
 
   scenario(
     product,
-    'a certificate counts as the key in it; one too long for a frame is not known',
+    'a certificate counts as the key in it; one too long for a frame is unknown',
     async () => {
       const bearer = makeSecurityKey('bearer');
       const long = makeSecurityKey('long');
@@ -162,29 +162,33 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'sshd alone can ask for touch and PIN, and then no user can take it back', async () => {
-    const frank = person('frank');
-    authorizeKeys(frank, [`no-touch-required ${key.line}`]);
-    await add('frank', key);
-    // Untouched, and not to be told from a touched one: why the drop-in is there.
-    await letsIn('frank', key, { flags: 0 });
-    for (const flags of [0, 1, 4]) {
-      const refused = connect('frank', key, { at: strictPort, flags });
-      assert.equal(await refused.ended(), 255, `flags ${flags}: ${refused.transcript}`);
-      assert.doesNotMatch(refused.transcript, /in-|code|factor/);
-    }
-    await letsIn('frank', key, { at: strictPort, flags: 5 });
-    const lax = makeSecurityKey('lax');
-    certify(authority.file, lax, ['frank'], ['no-touch-required']);
-    await add('frank', lax, '--name', 'lax');
-    const untouched = connect('frank', lax, { at: strictPort, flags: 4 });
-    assert.equal(await untouched.ended(), 255, untouched.transcript);
-    await letsIn('frank', lax, { at: strictPort, flags: 5 });
-  });
+  scenario(
+    product,
+    'only sshd can require touch and PIN, and then no user can remove the requirement',
+    async () => {
+      const frank = person('frank');
+      authorizeKeys(frank, [`no-touch-required ${key.line}`]);
+      await add('frank', key);
+      // Without a touch, and indistinguishable from a touched one: the reason for the drop-in.
+      await letsIn('frank', key, { flags: 0 });
+      for (const flags of [0, 1, 4]) {
+        const refused = connect('frank', key, { at: strictPort, flags });
+        assert.equal(await refused.ended(), 255, `flags ${flags}: ${refused.transcript}`);
+        assert.doesNotMatch(refused.transcript, /in-|code|factor/);
+      }
+      await letsIn('frank', key, { at: strictPort, flags: 5 });
+      const lax = makeSecurityKey('lax');
+      certify(authority.file, lax, ['frank'], ['no-touch-required']);
+      await add('frank', lax, '--name', 'lax');
+      const untouched = connect('frank', lax, { at: strictPort, flags: 4 });
+      assert.equal(await untouched.ended(), 255, untouched.transcript);
+      await letsIn('frank', lax, { at: strictPort, flags: 5 });
+    },
+  );
 
   scenario(
     product,
-    '64 logins at once with one key: sshd has verified each, and each is let in',
+    '64 concurrent logins with one key: sshd has verified each, and each is accepted',
     async () => {
       person('heidi', key);
       await add('heidi', key);
@@ -201,7 +205,7 @@ await inNamespace(import.meta.filename, async () => {
     },
   );
 
-  scenario(product, 'key and password: the key stands for the code, and for nothing else', async () => {
+  scenario(product, 'key and password: the key replaces the code, and nothing else', async () => {
     useSnippet('sshd', 'sallyport-sshd');
     person('grace', key);
     await add('grace', key);

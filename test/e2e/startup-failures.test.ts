@@ -23,8 +23,8 @@ import { run, someoneListens, until } from '../support/rig/commands.ts';
 import { cliMain, daemonMain } from '../support/rig/layout.ts';
 
 /**
- * What sallyportd does with a store, a key or a configuration that is not right: it ends non-zero before
- * any socket exists, says what is wrong and that nothing was changed, and changes nothing.
+ * Start with an invalid store, key or configuration: sallyportd exits non-zero before any socket exists, says what is
+ * wrong and that nothing was changed, and changes nothing.
  */
 const daemons = new Set<ChildProcess>();
 let pristine: string;
@@ -69,7 +69,7 @@ async function stop(daemon: ChildProcess): Promise<void> {
 }
 
 let copies = 0;
-/** A copy whose configuration names its own paths. */
+/** A copy whose configuration has its own paths. */
 function copy(): string {
   copies += 1;
   const root = join(pristine, `copy${copies}`);
@@ -79,7 +79,7 @@ function copy(): string {
   return root;
 }
 
-/** Every byte of the store and its anchor; LevelDB's own LOG and LOCK hold no records. */
+/** Every byte of the store and its anchor; LevelDB's own LOG and LOCK contain no records. */
 function fingerprint(root: string): string {
   const store = join(root, 'var/store');
   const hash = createHash('sha256').update(readFileSync(join(root, 'var/anchor')));
@@ -88,7 +88,7 @@ function fingerprint(root: string): string {
   return hash.digest('hex');
 }
 
-/** @param says what the message has to name */
+/** @param says what the message must name */
 async function refusesToStart(root: string, says: RegExp, status = 1): Promise<void> {
   const daemon = await run(process.execPath, [daemonMain, '--config', join(root, 'etc/sallyport.toml')]);
   assert.equal(daemon.status, status, daemon.stderr);
@@ -156,7 +156,7 @@ for (const { name, says, harm } of damages) {
   });
 }
 
-test('an older copy of the store put back', async () => {
+test('an older copy of the store was restored', async () => {
   const root = copy();
   const older = join(pristine, 'older');
   cpSync(join(root, 'var/store'), older, { recursive: true });
@@ -168,7 +168,7 @@ test('an older copy of the store put back', async () => {
   await refusesToStart(root, /older copy/);
 });
 
-test('a second daemon ends, and the first goes on', async () => {
+test('a second daemon exits, and the first continues', async () => {
   const root = copy();
   const first = await start(root);
   const second = await run(process.execPath, [daemonMain, '--config', join(root, 'etc/sallyport.toml')]);
@@ -183,7 +183,7 @@ test('a second daemon ends, and the first goes on', async () => {
   );
 });
 
-test('a bad configuration: the last good one stays in force, and status is loud', async () => {
+test('an invalid configuration: the last valid one is used, and status warns', async () => {
   const root = copy();
   const file = join(root, 'etc/sallyport.toml');
   const good = readFileSync(file, 'utf8');
@@ -201,7 +201,7 @@ test('a bad configuration: the last good one stays in force, and status is loud'
   await stop(await start(root));
 });
 
-test('a bad configuration and no last good one: does not start', async () => {
+test('an invalid configuration and no last valid one: does not start', async () => {
   const root = copy();
   rmSync(join(root, 'var/last-good'), { force: true });
   writeFileSync(join(root, 'etc/sallyport.toml'), 'realm = 1\n');

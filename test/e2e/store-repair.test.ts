@@ -8,7 +8,7 @@ import { hotp, newSecret } from '../support/codes.ts';
 import { until } from '../support/rig/commands.ts';
 import { Own } from '../support/sandbox.ts';
 
-/** Looking for damage, saving what can be saved, and changing the key that all of it is sealed with. */
+/** Finding damage, saving what can be saved, and replacing the key that encrypts everything. */
 let own: Own;
 const counter = newSecret();
 let keys: readonly string[] = [];
@@ -32,7 +32,7 @@ async function putBack(): Promise<void> {
   cpSync(pristine(), join(own.root, 'var'), { recursive: true });
 }
 
-/** What the store wrote last. */
+/** The newest file of the store. */
 function log(): string {
   const name = readdirSync(own.store).find((candidate) => candidate.endsWith('.log'));
   assert.ok(name !== undefined);
@@ -40,7 +40,7 @@ function log(): string {
 }
 
 describe('store check', () => {
-  test('says that a whole store is whole, running and stopped, and changes nothing', async () => {
+  test('reports an undamaged store, running and stopped, and changes nothing', async () => {
     await putBack();
     const found = own.bytes();
     const stopped = await own.cli(['store', 'check', '--json']);
@@ -54,7 +54,7 @@ describe('store check', () => {
     await own.stop();
   });
 
-  test('finds a byte that was changed, and an anchor that is gone', async () => {
+  test('finds a changed byte, and a missing anchor', async () => {
     await putBack();
     const bytes = readFileSync(log());
     bytes.writeUInt8(bytes.readUInt8(Math.floor(bytes.length / 2)) ^ 1, Math.floor(bytes.length / 2));
@@ -71,7 +71,7 @@ describe('store check', () => {
 });
 
 describe('store repair', () => {
-  test('leaves a whole store as it is', async () => {
+  test('leaves an undamaged store as it is', async () => {
     await putBack();
     const found = own.bytes();
     const done = await own.cli(['store', 'repair', '--yes']);
@@ -79,7 +79,7 @@ describe('store repair', () => {
     assert.ok(own.bytes().equals(found));
   });
 
-  test('makes a lost anchor anew, and then takes nothing for unspent', async () => {
+  test('creates a new anchor, and then treats no code as unused', async () => {
     await putBack();
     rmSync(join(own.root, 'var/anchor'));
     const reported = await own.must(['store', 'repair', '--yes']);
@@ -95,7 +95,7 @@ describe('store repair', () => {
     await own.stop();
   });
 
-  test('of a store with a damaged log saves what it can, and names whom it could not', async () => {
+  test('saves what it can of a store with a damaged log, and names the accounts that it could not save', async () => {
     await putBack();
     const bytes = readFileSync(log());
     const at = bytes.lastIndexOf(Buffer.from('games'));
@@ -113,7 +113,7 @@ describe('store repair', () => {
     await own.stop();
   });
 
-  test('of the newest store with one damaged record saves all others as they are, and refuses that one', async () => {
+  test('keeps all other records of the newest store with one damaged record, and refuses that account', async () => {
     await putBack();
     const db = await openLevel(own.store, false);
     const record = await db.get(recordKey('games'));
@@ -152,7 +152,7 @@ describe('store repair', () => {
 });
 
 describe('master-key rotate', () => {
-  test('seals everything anew while logins go on, and recovery keys stay usable', async () => {
+  test('re-encrypts everything while logins continue, and recovery keys stay usable', async () => {
     await putBack();
     const client = await own.start();
     const [before] = (await own.must(['master-key', 'list'])).split('\t');
@@ -171,7 +171,7 @@ describe('master-key rotate', () => {
     assert.equal(await own.verify('mail', keys[1] ?? ''), 'accepted');
   });
 
-  test('an older key goes only when it is asked to, and never while it is needed', async () => {
+  test('an older key is removed only on request, and never while it is needed', async () => {
     const [present, older] = (await own.must(['master-key', 'list']))
       .trim()
       .split('\n')
@@ -187,7 +187,7 @@ describe('master-key rotate', () => {
     await own.stop();
   });
 
-  test('a key that something is sealed with cannot be taken away by hand', async () => {
+  test('a key that encrypts a record cannot be removed manually', async () => {
     const client = await own.start();
     const good = readFileSync(own.keyFile, 'utf8');
     writeFileSync(own.keyFile, `other ${Buffer.alloc(32, 7).toString('base64')}\n`);
@@ -196,7 +196,7 @@ describe('master-key rotate', () => {
     await own.stop();
   });
 
-  test('one that was begun and not told to the daemon goes on at its next start', async () => {
+  test('a rotation that the daemon does not know of continues at its next start', async () => {
     await own.start();
     await own.stop();
     const text = readFileSync(own.keyFile, 'utf8');

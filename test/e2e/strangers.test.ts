@@ -17,7 +17,7 @@ import { moduleLine, writeProvenStack, writeStack } from '../support/rig/stack.t
 import { Terminal } from '../support/rig/terminal.ts';
 import { newYubikey, otp } from '../support/yubikey.ts';
 
-/** What those who have verified no factor do, while the owner of the account logs in (rule 13). */
+/** What parties without a verified factor can do while the owner of the account logs in (rule 13). */
 const port = 18_001;
 const keyFile = '/etc/yubico.key';
 const key = Buffer.from('a key of twenty bytes');
@@ -29,7 +29,7 @@ yubikey = { servers = ["http://127.0.0.1:${port}/verify"], client_id = 1, key_fi
 `;
 const crowd = 64;
 
-/** A validation server: it says "valid", until it is told to be silent. */
+/** A validation server: it answers "valid", until the test makes it silent. */
 class Servers {
   silent = false;
   readonly waiting = new Set<Socket>();
@@ -89,7 +89,7 @@ await inNamespace(import.meta.filename, async () => {
     };
   };
 
-  scenario(product, 'OTPs with the owner’s public id, against a server that is silent', async () => {
+  scenario(product, 'OTPs with the owner’s public id, with a silent validation server', async () => {
     const logsIn = await owner('alice');
     servers.silent = false;
     await product.must(['factor', 'add', 'yubikey', 'alice'], `${press()}\n`);
@@ -122,7 +122,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(successes.length, 20, 'those of the owner, and no other');
   });
 
-  scenario(product, 'a server that is silent ends at the deadline', async () => {
+  scenario(product, 'a silent validation server ends at the deadline', async () => {
     await owner('bob');
     servers.silent = false;
     const own = newYubikey();
@@ -134,7 +134,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.ok(reasons.includes('unavailable') && !reasons.includes('wrong'), reasons.join());
   });
 
-  scenario(product, 'su of one local user, who types nothing', async () => {
+  scenario(product, 'su by a local user who types nothing', async () => {
     const logsIn = await owner('carol');
     await logsIn();
     const calls = Array.from(
@@ -153,7 +153,7 @@ await inNamespace(import.meta.filename, async () => {
     await logsIn();
   });
 
-  scenario(product, 'connections that say nothing', async () => {
+  scenario(product, 'connections that send nothing', async () => {
     const logsIn = await owner('dave');
     const silent = Array.from({ length: 1_000 }, () => {
       const socket = connect(pamSocket);

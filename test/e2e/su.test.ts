@@ -7,7 +7,7 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { Terminal } from '../support/rig/terminal.ts';
 
-/** su, as pam-config ships its stack: whose factor is asked for is said by the target's realm. */
+/** su, with the stack of pam-config: the target's realm decides whose factor is asked for. */
 const realms = `
 [[realm]]
 name = "by-target"
@@ -34,7 +34,7 @@ await inNamespace(import.meta.filename, async () => {
   const product = await prepare(realms);
   useSnippet('su', 'sallyport-su');
 
-  scenario(product, 'target: the code is that of the account that su changes to', async () => {
+  scenario(product, 'target: the code of the account that su changes to', async () => {
     const alice = addPerson('alice');
     addPerson('bob');
     const callers = await product.addHotp('alice');
@@ -49,7 +49,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.must(['verify', 'alice'], `${hotp(callers, 0)}\n`);
   });
 
-  scenario(product, 'caller: the code is that of whoever calls su', async () => {
+  scenario(product, 'caller: the code of the caller of su', async () => {
     const carol = addPerson('carol');
     addPerson('oper', 4000);
     const callers = await product.addHotp('carol');
@@ -64,7 +64,7 @@ await inNamespace(import.meta.filename, async () => {
     await product.must(['verify', 'oper'], `${hotp(targets, 0)}\n`);
   });
 
-  scenario(product, 'caller: one who has no factor is refused, whatever the target has', async () => {
+  scenario(product, 'caller: a caller without a factor is refused, whatever the target has', async () => {
     const erin = addPerson('erin');
     addPerson('chief', 4001);
     await product.addTotp('chief');
@@ -74,7 +74,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.doesNotMatch(terminal.transcript, /in-chief/);
   });
 
-  scenario(product, 'su - goes through the same stack', async () => {
+  scenario(product, 'su - uses the same stack', async () => {
     const frank = addPerson('frank');
     addPerson('grace');
     const secret = await product.addTotp('grace');
@@ -85,7 +85,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal((await product.events('grace')).at(-1)?.service, 'su-l');
   });
 
-  scenario(product, 'root is asked for nothing, with or without the daemon', async () => {
+  scenario(product, 'root is never asked, with or without the daemon', async () => {
     addPerson('heidi');
     await product.addTotp('heidi');
     const asRoot = ['heidi', '-c', 'echo "in-$(id -un)"'];

@@ -10,7 +10,7 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { sudoFlush, Terminal } from '../support/rig/terminal.ts';
 
-/** sudo, as pam-config ships its stack. */
+/** sudo, with the stack of pam-config. */
 const realms = `
 [[realm]]
 name = "staff"
@@ -27,7 +27,7 @@ require = "none"
 `;
 const whoami = ['sh', '-c', 'echo "in-$(id -un)"'];
 
-/** -k: whatever an earlier test left in sudo's memory does not count. */
+/** -k: timestamps of earlier tests must not count. */
 const sudo = (person: Person, ...options: string[]): string[] => [...as(person), 'sudo', '-k', ...options];
 
 await inNamespace(import.meta.filename, async () => {
@@ -68,7 +68,7 @@ await inNamespace(import.meta.filename, async () => {
     assert.equal(await terminal.ended(), 0);
   });
 
-  scenario(product, '^C at our prompt ends sudo, and counts nowhere', async () => {
+  scenario(product, '^C at the prompt of the module ends sudo, and counts as no failure', async () => {
     const dave = addPerson('dave');
     const secret = await product.addHotp('dave');
     const terminal = new Terminal([...sudo(dave), ...whoami]);
@@ -84,22 +84,26 @@ await inNamespace(import.meta.filename, async () => {
     await product.must(['verify', 'dave'], `${hotp(secret, 0)}\n`);
   });
 
-  scenario(product, 'a helper that gives the password to every prompt locks nobody', async () => {
-    const erin = addPerson('erin');
-    const secret = await product.addHotp('erin');
-    const helper = `${work}/askpass`;
-    writeFileSync(helper, `#!/bin/sh\necho ${password}\n`);
-    chmodSync(helper, 0o755);
-    const [program = '', ...argv] = as(erin);
-    for (let tries = 0; tries < 4; tries += 1) {
-      const denied = await run(program, [...argv, `SUDO_ASKPASS=${helper}`, 'sudo', '-k', '-A', ...whoami]);
-      assert.equal(denied.status, 1);
-    }
-    assert.deepEqual(await product.failures('erin'), { codes: 0, any: 0 });
-    await product.must(['verify', 'erin'], `${hotp(secret, 0)}\n`);
-  });
+  scenario(
+    product,
+    'an askpass helper that sends the password to every prompt locks no account',
+    async () => {
+      const erin = addPerson('erin');
+      const secret = await product.addHotp('erin');
+      const helper = `${work}/askpass`;
+      writeFileSync(helper, `#!/bin/sh\necho ${password}\n`);
+      chmodSync(helper, 0o755);
+      const [program = '', ...argv] = as(erin);
+      for (let tries = 0; tries < 4; tries += 1) {
+        const denied = await run(program, [...argv, `SUDO_ASKPASS=${helper}`, 'sudo', '-k', '-A', ...whoami]);
+        assert.equal(denied.status, 1);
+      }
+      assert.deepEqual(await product.failures('erin'), { codes: 0, any: 0 });
+      await product.must(['verify', 'erin'], `${hotp(secret, 0)}\n`);
+    },
+  );
 
-  scenario(product, 'sudo -i is a service of its own, with rules of its own', async () => {
+  scenario(product, 'sudo -i is a separate service, with its own rules', async () => {
     const frank = addPerson('frank');
     await product.addTotp('frank');
     const terminal = new Terminal(sudo(frank, '-i', 'true'));

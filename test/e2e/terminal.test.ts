@@ -22,14 +22,14 @@ import { prepareStacks } from '../support/rig/scenario.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 import { hangUpAll, Terminal } from '../support/rig/terminal.ts';
 
-/** A touch, a code and ^C at the prompt of the module, in the programs that have one: the daemon is a script. */
+/** A touch, a code and ^C at the prompt of the module, in the programs that have one: the daemon is scripted. */
 const touchOrType = /Touch your security key, or type a verification code: /;
 const ask = (): Buffer => prompt('Touch your security key, or type a verification code: ', 'terminal');
 const terminalTag = 0x0e;
 const answerTag = 0x20;
 const whoami = 'echo "in-$(id -un)"';
 
-/** Settings of the terminal as a shell finds them after the program; dash mends nothing, unlike bash. */
+/** Terminal settings as a shell finds them after the program; dash repairs nothing, unlike bash. */
 const thenState = (command: readonly string[]): string[] => [
   ...[
     'dash',
@@ -55,7 +55,7 @@ await inNamespace(import.meta.filename, async () => {
   const alice = addPerson('alice');
   addPerson('bob');
 
-  /** One after the other: each test has the socket to itself. */
+  /** One after the other: each test uses the socket exclusively. */
   function scenario(name: string, body: (next: () => Promise<Peer>) => Promise<void>): void {
     test(name, { timeout: 120_000 }, async () => {
       const peers: Peer[] = [];
@@ -82,7 +82,7 @@ await inNamespace(import.meta.filename, async () => {
     });
   }
 
-  /** Takes HELLO and asks at the terminal, which it must have offered. */
+  /** Takes HELLO and prompts at the terminal, which HELLO must have offered. */
   async function asked(next: () => Promise<Peer>): Promise<Peer> {
     const peer = await next();
     const hello = await peer.next();
@@ -125,7 +125,7 @@ await inNamespace(import.meta.filename, async () => {
       }
     });
 
-    scenario(`sudo ${what}: ^C ends it, and whoever waits for it`, async (next) => {
+    scenario(`sudo ${what}: ^C ends it, and its waiting parent`, async (next) => {
       const alone = new Terminal(['sh', '-c', '"$@"; echo "went-on"', 'sh', ...sudo(alice)]);
       await alone.answer(/password for alice: /, password);
       const peer = await asked(next);
@@ -137,7 +137,7 @@ await inNamespace(import.meta.filename, async () => {
     });
   }
 
-  scenario('sudo stopped by ^Z asks again when it is brought back', async (next) => {
+  scenario('sudo stopped by ^Z prompts again when it is continued', async (next) => {
     const terminal = new Terminal(['bash', '--norc', '-i'], { PS1: 'shell> ' });
     await terminal.expect(/shell> /);
     terminal.send(`${sudo(alice).slice(0, -3).join(' ')} id -un\r`);
@@ -152,7 +152,7 @@ await inNamespace(import.meta.filename, async () => {
     await terminal.expect(/root\r\n[\s\S]*shell> /);
   });
 
-  scenario('sudo -S, and sudo in a pipe, are not offered a terminal', async (next) => {
+  scenario('sudo -S, and sudo in a pipe, are offered no terminal', async (next) => {
     const [program = '', ...argv] = sudo(alice, '-S');
     const running = run(program, argv, { input: `${password}\n755224\n` });
     const peer = await next();
@@ -169,7 +169,7 @@ await inNamespace(import.meta.filename, async () => {
     await piped.expect(/in-root/);
   });
 
-  scenario('sudo -A goes on asking its helper, with no_terminal', async (next) => {
+  scenario('sudo -A keeps using its helper, with no_terminal', async (next) => {
     const helper = `${work}/askpass`;
     writeFileSync(helper, `#!/bin/sh\necho ${password}\n`);
     chmodSync(helper, 0o755);
@@ -219,7 +219,7 @@ await inNamespace(import.meta.filename, async () => {
     await touched.answer(/Password: /, password);
     const peer = await asked(next);
     await touched.expect(touchOrType);
-    // Nobody could bring a session leader back: it is not stopped, and asks again.
+    // A session leader could not be continued: it is not stopped, and prompts again.
     touched.send('\x1a');
     await touched.expect(touchOrType);
     await touch(peer);

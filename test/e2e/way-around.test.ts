@@ -9,8 +9,8 @@ import { moduleLine, useSnippet, writeStack } from '../support/rig/stack.ts';
 import { onConsole, onTty } from '../support/rig/terminal.ts';
 
 /**
- * While sallyportd is unavailable only login(1) lets root in at the console with the password. A local user who can
- * open a terminal that is named like a console (dialout and /dev/ttyS0) gets nothing from it.
+ * While sallyportd is unavailable only login(1) accepts root with the password at the console. A local user who can
+ * open a terminal named like a console (dialout and /dev/ttyS0) gains nothing from it.
  */
 const realms = `
 [[realm]]
@@ -23,7 +23,7 @@ name = "rest"
 require = "none"
 `;
 
-/** Debian's common-auth, as pam-auth-update writes it with our profile on. */
+/** Debian's common-auth as pam-auth-update writes it with our profile enabled. */
 function profileOn(): void {
   const profile = readFileSync(join(repository, 'pam-config/pam-configs/sallyport'), 'utf8');
   const lines = [...profile.matchAll(/^\t(.*)$/gm)].map(
@@ -67,16 +67,20 @@ await inNamespace(import.meta.filename, async () => {
     writeFileSync('/etc/pam.d/common-auth', common);
   });
 
-  scenario(product, 'the stack of login, put into su and sudo by mistake, lets nobody in there', async () => {
-    for (const service of ['su', 'sudo', 'login']) useSnippet(service, 'sallyport-login');
-    appendFileSync(
-      '/etc/sudoers',
-      '\nmallory ALL=(ALL) ALL\nDefaults:mallory rootpw, passwd_tries=1, lecture=never\n',
-    );
-    await product.stop();
-    await staysOut('ttyS0', su);
-    await staysOut('ttyS0', [...as(mallory), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']);
-    await rootGetsIn('ttyS0');
-    await product.start();
-  });
+  scenario(
+    product,
+    'the stack of login, used for su and sudo by mistake, allows no login there',
+    async () => {
+      for (const service of ['su', 'sudo', 'login']) useSnippet(service, 'sallyport-login');
+      appendFileSync(
+        '/etc/sudoers',
+        '\nmallory ALL=(ALL) ALL\nDefaults:mallory rootpw, passwd_tries=1, lecture=never\n',
+      );
+      await product.stop();
+      await staysOut('ttyS0', su);
+      await staysOut('ttyS0', [...as(mallory), 'sudo', '-k', 'sh', '-c', 'echo "in-$(id -un)"']);
+      await rootGetsIn('ttyS0');
+      await product.start();
+    },
+  );
 });

@@ -11,7 +11,9 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { authorizeKey, makeSshKeys, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 
-/** Which programs get in over ssh with which stack: each cell of the table in docs/reference/clients.md, tried. */
+/**
+ * Which programs can log in over ssh with which stack: each cell of the table in docs/reference/clients.md is tested.
+ */
 const realms = `
 [[realm]]
 name = "staff"

@@ -11,7 +11,7 @@ import { addPerson, password } from '../support/rig/people.ts';
 import { portalOrigin, portalTables } from '../support/rig/portal.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 
-/** A real Cockpit: cockpit-session writes into its log whatever a PAM module shows. No secret is to be there. */
+/** A real Cockpit: cockpit-session logs whatever a PAM module shows, so no secret may be shown. */
 const realms = `
 ${portalTables}
 [[realm]]
@@ -37,7 +37,7 @@ const link = /\/approve\/[0-9a-z]{16}/;
 
 interface Reply {
   readonly status: number | undefined;
-  /** What Cockpit asks next, and the conversation that it goes on in. */
+  /** The next prompt of Cockpit, and the conversation that continues. */
   readonly conversation?: { readonly id: string; readonly prompt: string };
   readonly body: string;
 }
@@ -62,7 +62,7 @@ const begin = (user: string) => signIn(`Basic ${base64(`${user}:${password}`)}`)
 const goOn = ({ conversation }: Reply, answer: string) =>
   signIn(`X-Conversation ${conversation?.id ?? ''} ${base64(answer)}`);
 
-/** All that Cockpit and its session have written, and what they sent to syslog. */
+/** Everything that Cockpit and its session have written, and what they sent to syslog. */
 const written = () => `${existsSync(log) ? readFileSync(log, 'utf8') : ''}${syslog()}`;
 
 function guardCockpit(): void {
@@ -95,34 +95,45 @@ await inNamespace(import.meta.filename, async () => {
   guardCockpit();
   await startCockpit();
 
-  scenario(product, 'who has no factor is refused and told where to add one; no secret is made', async () => {
-    addPerson('alice');
-    const before = written().length;
-    const reply = await begin('alice');
-    assert.equal(reply.status, 401);
-    assert.equal(reply.conversation, undefined, reply.conversation?.prompt);
-    const shown = reply.body + written().slice(before);
-    assert.ok(shown.includes(`Add one first: ${portalOrigin}, or log in over ssh.`), shown);
-    for (const secret of [seed, recoveryKey, link]) assert.doesNotMatch(shown, secret);
-  });
+  scenario(
+    product,
+    'an account without a factor is refused and told where to add one; no secret is created',
+    async () => {
+      addPerson('alice');
+      const before = written().length;
+      const reply = await begin('alice');
+      assert.equal(reply.status, 401);
+      assert.equal(reply.conversation, undefined, reply.conversation?.prompt);
+      const shown = reply.body + written().slice(before);
+      assert.ok(shown.includes(`Add one first: ${portalOrigin}, or log in over ssh.`), shown);
+      for (const secret of [seed, recoveryKey, link]) assert.doesNotMatch(shown, secret);
+    },
+  );
 
-  scenario(product, 'who has a key only sees the page and a number, and no link', async () => {
-    addPerson('keys');
-    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-    const point = Buffer.concat([Buffer.from([4]), ...[x, y].map((part) => Buffer.from(part, 'base64url'))]);
-    const credential = `${Buffer.alloc(32, 7).toString('base64')},${point.toString('base64')},es256,+presence`;
-    const words = ['--app-id', 'https://login.example.org', '--credential', credential, '--no-verify'];
-    await product.must(['factor', 'add', 'u2f', 'keys', ...words]);
-    const before = written().length;
-    const reply = await begin('keys');
-    const shown = `${reply.conversation?.prompt}${reply.body}${written().slice(before)}`;
-    assert.match(shown, /Press Enter once it is approved/);
-    assert.match(shown, new RegExp(`Open ${portalOrigin} and approve this login. Number: \\d\\d`));
-    assert.doesNotMatch(shown, link);
-  });
+  scenario(
+    product,
+    'an account with only a security key sees the page and a number, and no link',
+    async () => {
+      addPerson('keys');
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+      const point = Buffer.concat([
+        Buffer.from([4]),
+        ...[x, y].map((part) => Buffer.from(part, 'base64url')),
+      ]);
+      const credential = `${Buffer.alloc(32, 7).toString('base64')},${point.toString('base64')},es256,+presence`;
+      const words = ['--app-id', 'https://login.example.org', '--credential', credential, '--no-verify'];
+      await product.must(['factor', 'add', 'u2f', 'keys', ...words]);
+      const before = written().length;
+      const reply = await begin('keys');
+      const shown = `${reply.conversation?.prompt}${reply.body}${written().slice(before)}`;
+      assert.match(shown, /Press Enter once it is approved/);
+      assert.match(shown, new RegExp(`Open ${portalOrigin} and approve this login. Number: \\d\\d`));
+      assert.doesNotMatch(shown, link);
+    },
+  );
 
-  scenario(product, 'the search finds what is there: a service that secrets_in names', async () => {
+  scenario(product, 'the search finds secrets that are shown: a service that secrets_in names', async () => {
     addPerson('bob');
     const config = readFileSync(product.config, 'utf8');
     writeFileSync(product.config, `secrets_in = ["cockpit"]\n${config}`);

@@ -10,16 +10,16 @@ import { prepare, scenario } from '../support/rig/scenario.ts';
 import { writeProvenStack } from '../support/rig/stack.ts';
 
 /**
- * 100 000 accounts of a CSV through the real daemon and its store: all come over, the CLI's memory stays within
- * bounds, twice changes nothing, and people log in meanwhile.
+ * Imports 100 000 accounts of a CSV through the real daemon and its store: all are imported, the memory of the CLI is
+ * bounded, a second import changes nothing, and logins continue meanwhile.
  */
 const people = 100_000;
-/** Node itself takes some 60 MiB; the file is 11 MiB, and so would be what is kept of it. */
+/** Node itself takes some 60 MiB; the file has 11 MiB, and keeping it would take as much. */
 const mostMegabytes = 200;
 const nameOf = (index: number): string => `user${index}`;
 const secretOf = (index: number): Buffer => Buffer.from(`the secret of ${index}`.padEnd(20, '.'));
 
-/** Where nobody is looked for from the top of a file. @returns what sallyportd finds them by */
+/** Accounts are not searched for from the top of a file. @returns where sallyportd finds them */
 function addPeople(): NodeJS.ProcessEnv {
   const directory = `${work}/nss`;
   mkdirSync(directory);
@@ -50,12 +50,12 @@ interface Run {
   readonly status: number | null;
   readonly out: string;
   readonly err: string;
-  /** The most memory that it ever had, in MiB. */
+  /** Peak memory, in MiB. */
   readonly peak: number;
   readonly seconds: number;
 }
 
-/** A run whose highest memory the kernel has kept. */
+/** A run whose peak memory the kernel has recorded. */
 async function watched(argv: readonly string[]): Promise<Run> {
   const started = performance.now();
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -85,7 +85,7 @@ await inNamespace(import.meta.filename, async () => {
   mkdirSync(`${work}/large`);
   const csv = `${work}/large/all.csv`;
 
-  /** With the code that was spent there, and the next one. */
+  /** With the code that was used there, and the next one. */
   const login = async (index: number): Promise<readonly boolean[]> => {
     const answers = [-1, 0].map((ahead) => hotp(secretOf(index), (index % 100) + ahead));
     const tries = await drive('code', [{ user: nameOf(index), answers }]);
@@ -96,7 +96,7 @@ await inNamespace(import.meta.filename, async () => {
     product,
     '100 000 accounts',
     async () => {
-      // What has read the configuration of the name service does not read it again.
+      // A process that has read the configuration of the name service does not read it again.
       await product.stop();
       await product.start(addPeople());
       writeCsv(csv);

@@ -3,7 +3,7 @@ import { runModel } from '../support/model/run.ts';
 
 const minutes = 20;
 
-/** SALLYPORT_SEED: the number that a failure has printed; else new sequences each time. */
+/** SALLYPORT_SEED: the number printed by a failure; otherwise new sequences each time. */
 it(`a reference model and the daemon agree for ${minutes} minutes`, async (context) => {
   const given = Number(process.env.SALLYPORT_SEED);
   let seed = Number.isInteger(given) ? given : Math.floor(performance.timeOrigin) % 1_000_000_000;

@@ -15,8 +15,8 @@ import { makeDebianRoot, type Suite } from '../support/rig/debian-root.ts';
 import { repository } from '../support/rig/layout.ts';
 
 /**
- * The package on machines that were never touched: a Debian 13 with its own Node, and a Debian 12 whose Node comes
- * from elsewhere. Each is booted with its own systemd; sshd, PAM and dpkg are theirs.
+ * The package on fresh machines: a Debian 13 with its own Node, and a Debian 12 whose Node comes from elsewhere. Each
+ * boots its own systemd, with its own sshd, PAM and dpkg.
  */
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
 const nextVersion = `${version}+next1`;
@@ -64,7 +64,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
     after(() => there?.end());
 
     if (suite === 'bookworm')
-      it('is refused before it is unpacked where Node is too old, and says what to do', async () => {
+      it('is refused before unpacking if Node is too old, and says what to do', async () => {
         const { status, said } = await there.apt('install', current);
         assert.notEqual(status, 0);
         assert.match(said, /Node of this machine is too old: 18\./);
@@ -79,7 +79,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
         );
       });
 
-    it('installs: users, directories, key, store and services, and nothing in PAM', async () => {
+    it('installs users, directories, key, store and services, and nothing in PAM', async () => {
       const { status, said } = await there.apt('install', current);
       assert.equal(status, 0, said);
       assert.equal(await there.must(sums), pamBefore);
@@ -105,7 +105,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.match(await there.must('sallyportd --version'), new RegExp(`^sallyportd ${version}$`));
     });
 
-    it('a real login over ssh asks for the second factor once sshd is guarded, and a key opens one', async () => {
+    it('a real login over ssh asks for the second factor once sshd is protected, and a security key is accepted', async () => {
       await there.addPerson('alice');
       await there.addPerson('bob');
       keys = await there.recoveryKeys('alice');
@@ -116,13 +116,13 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.equal(await there.login('bob', ''), outcomes.in);
     });
 
-    it('upgrades: who begins meanwhile waits, who is at a prompt is asked to try again, all is kept', async () => {
+    it('upgrades: new logins wait, logins at a prompt are asked to retry, and all data is kept', async () => {
       const [, second = '', ...others] = keys;
       const openSince = () => there.machine.show('sallyport-pam.socket', 'ActiveEnterTimestampMonotonic');
       const since = await openSince();
       const before = await there.must('sallyport factor list alice --json');
       const oldPid = await there.machine.show('sallyportd', 'MainPID');
-      // A start that takes its time, so that others can begin in it; the module waits 5 s for a first word.
+      // A slow start, so that logins can begin during it; the module waits 5 s for a first frame.
       await there.machine.write(
         '/run/systemd/system/sallyportd.service.d/slow.conf',
         '[Service]\nExecStartPre=/usr/bin/sleep 2\n',
@@ -142,7 +142,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.equal(status, 0, said);
       await there.must('touch /tmp/su.go');
       assert.equal(await withSu, outcomes.reported);
-      // sshd shows no text that no prompt follows, and begins anew by itself. The key was not spent before.
+      // sshd shows no text without a following prompt, and starts over by itself. The key was not used before.
       await there.must('touch /tmp/ssh.go');
       assert.equal(await overSsh, outcomes.inAgain);
       assert.deepEqual(
@@ -159,7 +159,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.deepEqual(listed(await there.must('sallyport factor list alice --json')), listed(before));
     });
 
-    it('is not removed while a login service names the module, and goes on guarding it', async () => {
+    it('cannot be removed while a login service names the module, and keeps protecting it', async () => {
       for (const command of ['remove', 'purge'] as const) {
         const { status, said } = await there.apt(command, 'sallyport');
         assert.notEqual(status, 0);
@@ -175,7 +175,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.equal(await there.login('alice', keys[8] ?? ''), outcomes.in);
     });
 
-    it('the profile of pam-auth-update guards all logins, and goes with the package', async () => {
+    it('the profile of pam-auth-update protects all logins, and is removed with the package', async () => {
       await there.unguard();
       assert.equal(await there.must(sums), pamBefore);
       assert.equal(await there.login('alice', ''), outcomes.in);
@@ -191,7 +191,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       await there.must('test ! -e /usr/bin/sallyport && test ! -e /run/sallyport/pam.sock');
     });
 
-    it('comes back with all that it had', async () => {
+    it('reinstalled, has all its data', async () => {
       const { status, said } = await there.apt('install', next);
       assert.equal(status, 0, said);
       assert.doesNotMatch(said, /^made /m);
@@ -200,7 +200,7 @@ for (const suite of ['trixie', 'bookworm'] satisfies Suite[]) {
       assert.match(await there.must('sallyport audit --user alice'), /alice\s+login\s+success/);
     });
 
-    it('works on the store while sallyportd is stopped, whatever Node this is', async () => {
+    it('works on the store while sallyportd is stopped, with any Node', async () => {
       await there.must(
         'systemctl stop sallyport-control.socket sallyport-pam.socket sallyport-pam-user.socket sallyportd',
       );

@@ -11,8 +11,8 @@ import { makeSshKeys, startSshd } from '../support/rig/ssh.ts';
 import { useSnippet } from '../support/rig/stack.ts';
 
 /**
- * Journeys through a real sshd, a real su and the portal: way in, realm, state of the account and what the
- * administrator does meanwhile, so that every two of them meet (test/vectors/pairs.json).
+ * Journeys through a real sshd, a real su and the portal: service, realm, state of the account and concurrent actions
+ * of the administrator, covering every pair of them (test/vectors/pairs.json).
  */
 const rest = '[[realm]]\nname = "rest"\nrequire = "none"\n';
 
@@ -32,7 +32,7 @@ await inNamespace(import.meta.filename, async () => {
     const prepared = await prepareAccount(product, user, row);
     const expected = expectationOf(row);
     let seen = await logIn(row, caller, prepared, () => happens(product, user, row, realms));
-    // At the prompt a restart ends the login; the person begins again.
+    // At the prompt a restart ends the login; the user starts again.
     if (row.meanwhile === 'restart' && seen.asked)
       seen = await logIn(row, caller, prepared, async () => undefined);
     assert.equal(seen.isIn, expected.ending !== 'out', `${expected.ending} expected\n${seen.transcript}`);

@@ -14,15 +14,15 @@ import { controlSocket } from '../support/rig/product.ts';
 import { prepare, scenario } from '../support/rig/scenario.ts';
 import { criticalDistance, distance } from '../support/two-samples.ts';
 
-/** Whether the time of a wrong sign-in tells which names are accounts: real PAM, real hashes, a two-sample test. */
+/** Whether the time of a failed sign-in reveals which names are accounts: real PAM, real hashes, a two-sample test. */
 
 const samples = 200;
 const critical = criticalDistance(samples, samples);
 
-/** What is asked, by kind of name. */
+/** Requests by kind of name. */
 type Kinds = Readonly<Record<string, () => Promise<void>>>;
 
-/** Asks all kinds in random order, so many at once. @returns the times of each, in milliseconds */
+/** Sends all kinds in random order, a fixed number at once. @returns the times of each, in milliseconds */
 async function timesOf(kinds: Kinds, atOnce: number): Promise<ReadonlyMap<string, readonly number[]>> {
   const order = Object.entries(kinds)
     .flatMap(([kind, ask]) => Array.from({ length: samples }, () => ({ kind, ask, at: Math.random() })))
@@ -50,7 +50,7 @@ async function differences(kinds: Kinds, atOnce: number): Promise<readonly strin
   );
 }
 
-/** So many pairs are compared that chance makes one differ now and then; a leak shows in a second measurement too. */
+/** With so many pairs, chance makes one differ now and then; a leak shows in a second measurement too. */
 async function answeredAlike(kinds: Kinds, atOnce: number): Promise<void> {
   const first = await differences(kinds, atOnce);
   if (first.length === 0) return;
@@ -74,8 +74,8 @@ await inNamespace(import.meta.filename, async () => {
 
   const nameOf = (kind: 'person' | 'locked' | 'nobody') => `${kind}${asked % 60}`;
   /**
-   * From an address that no other one comes from. On a slow machine some wait too long and are not checked: that is
-   * answered alike too, and its time counts with the rest.
+   * From an address used by no other request. On a slow machine some wait too long and are not verified: the answer is
+   * the same, and its time counts with the rest.
    */
   const refused = async (body: SignInBody): Promise<void> => {
     asked += 1;
@@ -96,7 +96,7 @@ await inNamespace(import.meta.filename, async () => {
     const [all, most] = [asked - askedBefore, checked - checkedBefore];
     assert.ok(most >= all / 2, `only ${most} of ${all} were checked`);
   };
-  /** By a program of somebody else, as "sallyport factor" asks: the uid is the one at the time of the connection. */
+  /** By another user's program, as "sallyport factor" connects: the uid is that of the connection. */
   const byStranger = (body: () => SignInBody) => async () => {
     asked += 1;
     const answered = (() => {
@@ -173,7 +173,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(verdict, 'wrong', `${user}: status ${code}, ${signal}, ${stderr}`);
       return performance.now() - began;
     };
-    // What a busy machine adds comes and goes: the shortest of three is the work itself.
+    // Delays of a busy machine vary: the shortest of three is the work itself.
     const shortest = { account: Number.POSITIVE_INFINITY, other: Number.POSITIVE_INFINITY };
     for (let time = 0; time < 3; time += 1) {
       shortest.account = Math.min(shortest.account, await timeOf('root'));

@@ -7,7 +7,9 @@ import { after, before, test } from 'node:test';
 import { hotp, newSecret } from '../support/codes.ts';
 import { Own } from '../support/sandbox.ts';
 
-/** What makes a store anew is killed at one moment after another; whatever is left has to start. */
+/**
+ * Commands that rebuild a store are killed at one moment after another; the daemon must start with whatever is left.
+ */
 let own: Own;
 let file: string;
 let keys: readonly string[] = [];
@@ -26,14 +28,14 @@ before(async () => {
 });
 after(() => own.remove());
 
-/** Every file below the folder, with what a write, a rename or a removal changes of it. */
+/** Every file below the directory, with what a write, a rename or a removal changes of it. */
 function stateOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false });
   const own = `${path} ${found?.ino} ${found?.size}`;
   return found?.isDirectory() === true ? [own, ...namesIn(path).map(stateOf)].join('\n') : own;
 }
 
-/** A folder may be gone by the time that it is read. */
+/** A directory may be removed before it is read. */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder).map((name) => join(folder, name));
@@ -42,7 +44,7 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** @returns false: the command came to its end before that many changes were seen */
+/** @returns false: the command ended before that many changes were seen */
 async function seesChanges(count: number, { exitCode }: { readonly exitCode: () => number | null }) {
   let last = stateOf(own.root);
   for (let seen = 0; exitCode() === null; ) {
@@ -56,9 +58,9 @@ async function seesChanges(count: number, { exitCode }: { readonly exitCode: () 
 }
 
 /**
- * Runs a command, and kills it and the sallyportd that it started once so many changes of the folder were seen.
+ * Runs a command, and kills it and the sallyportd that it started after a number of changes of the directory.
  * @param before what is killed first
- * @returns false: it came to its end before
+ * @returns false: it ended before
  */
 async function killed(
   words: readonly string[],
@@ -74,7 +76,7 @@ async function killed(
   return isReached;
 }
 
-/** Kills at one change after another, until the command comes to its end first. `check` follows each of them. */
+/** Kills at one change after another, until the command completes first. `check` follows each of them. */
 async function killedAtEach(
   kill: (changes: number) => Promise<boolean>,
   check: (changes: number) => Promise<void>,
@@ -90,14 +92,14 @@ async function killedAtEach(
   assert.ok(changes > 1, 'it was killed at least once');
 }
 
-test('a restore leaves the old store or the new one, and a spent key spent', async () => {
+test('a restore leaves the old store or the new one, and a used key used', async () => {
   await killedAtEach(
     (changes) => killed(own.opening('restore', file, '--yes'), changes),
     async (changes) => {
       const client = await own.start();
       const { accounts, state } = (await client.status()).store;
       assert.deepEqual([accounts, state], [1, 'ok'], `killed at change ${changes}`);
-      // A store that knows the key says that it was used; one that was restored, only that it is wrong.
+      // A store that contains the key reports it as used; a restored one only as wrong.
       assert.match(await own.verify('mail', keys[0] ?? ''), /^(?:replay|wrong)$/);
       await client.unlock('mail');
       await own.stop(changes % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
@@ -105,7 +107,7 @@ test('a restore leaves the old store or the new one, and a spent key spent', asy
   );
 });
 
-test('a repair: begun again it comes to its end, and nothing that was spent is back', async () => {
+test('a repair: started again it completes, and no used code is accepted again', async () => {
   rmSync(join(own.root, 'var/anchor'));
   await killedAtEach(
     (changes) => killed(['store', 'repair', '--yes'], changes),
@@ -120,10 +122,10 @@ test('a repair: begun again it comes to its end, and nothing that was spent is b
   await own.stop();
 });
 
-test('a rotation: the daemon goes on where it was, under either key', async () => {
+test('a rotation: the daemon continues where it was, under either key', async () => {
   await own.start();
   await killedAtEach(
-    // The daemon works on when the command has come to its end: it is killed then too.
+    // The daemon continues working when the command has ended: it is killed then too.
     (changes) => killed(['master-key', 'rotate', '--yes'], changes, () => own.stop('SIGKILL')),
     async (changes) => {
       const again = await own.start();

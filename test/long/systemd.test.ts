@@ -13,7 +13,7 @@ import { watchdogTests } from '../support/systemd/watchdog.ts';
 
 /**
  * sallyportd under the systemd of Debian 12 (252, with the Node that runs this) and of Debian 13 (257, with its own
- * Node), as process 1 of machines of their own.
+ * Node), as process 1 of separate machines.
  */
 const realms = `
 [[realm]]

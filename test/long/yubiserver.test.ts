@@ -20,8 +20,8 @@ const port = 18_000;
 const server = `http://127.0.0.1:${port}/wsapi/2.0/verify`;
 
 /**
- * The client against a validation server that others wrote: Debian's yubiserver, in a network of its own,
- * since it listens everywhere. One question at a time: it mixes up what comes at once.
+ * The client against a third-party validation server: Debian's yubiserver, in a separate network, since it listens
+ * everywhere. One request at a time: it mixes up concurrent ones.
  */
 await inNamespace(import.meta.filename, async () => {
   const product = await prepare(`
@@ -52,7 +52,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
     const programmed = [publicId, privateId.toString('hex'), aesKey.toString('hex')];
     must('yubiserver-admin', ['-b', database, '-y', '-a', 'alice', ...programmed]);
     must('yubiserver-admin', ['-b', database, '-p', '-a', 'sallyport', key]);
-    // It takes replays, without a word, where it cannot write the directory of its database.
+    // It accepts replays, without an error, if it cannot write the directory of its database.
     must('chown', ['-R', 'yubiserver', directory]);
     must('yubiserver', ['-d', database, '-p', `${port}`, '-l', join(directory, 'ys.log')]);
     await until('yubiserver listens', async () => {
@@ -66,7 +66,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
   });
   after(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('yubiserver takes a press once', async () => {
+  test('yubiserver accepts a press once', async () => {
     const first = otp({ use: 1, session: 1 }, yubikey);
     assert.deepEqual(await validate(first), { outcome: 'valid' });
     assert.deepEqual(await validate(first), { outcome: 'refused', reason: 'replay' });
@@ -74,7 +74,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
     assert.deepEqual(await validate(first), { outcome: 'refused', reason: 'replay' });
   });
 
-  test('yubiserver refuses what is no press of the key', async () => {
+  test('yubiserver refuses an OTP that is not a press of the key', async () => {
     const strange = otp({ use: 9, session: 0 }, { ...yubikey, aesKey: randomBytes(16) });
     assert.deepEqual(await validate(strange), { outcome: 'refused', reason: 'wrong' });
     assert.deepEqual(await validate(otp({ use: 9, session: 0 }, newYubikey())), {
@@ -83,14 +83,14 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
     });
   });
 
-  test('with another key than the server has, nothing it says is believed', async () => {
+  test("with an API key that differs from the server's, no answer is trusted", async () => {
     const press = otp({ use: 3, session: 0 }, yubikey);
     const answer = await validate(press, { key: randomBytes(20) });
     assert.ok(answer.outcome === 'unavailable');
     assert.match(answer.why.join(), /signature is wrong/);
   });
 
-  test('a client id that it does not know', async () => {
+  test('a client id unknown to the server', async () => {
     const answer = await validate(otp({ use: 4, session: 0 }, yubikey), { clientId: '99' });
     assert.ok(answer.outcome === 'unavailable');
     assert.match(answer.why.join(), /client id/);
@@ -99,7 +99,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
   const logIn = async (user: string, given: string) =>
     (await drive('code', [{ user, answers: [given] }])).map(({ result }) => result);
 
-  scenario(product, 'one touch enrols a key, the next one logs in, and none does twice', async () => {
+  scenario(product, 'one touch enrols a key, the next one logs in, and neither works twice', async () => {
     writeFileSync('/etc/yubico.key', `${Buffer.from(key).toString('base64')}\n`, { mode: 0o600 });
     addPerson('alice');
     const client = createClient({ socket: controlSocket });
@@ -111,7 +111,7 @@ yubikey = { servers = ["${server}"], client_id = 1, key_file = "/etc/yubico.key"
     assert.deepEqual(await logIn('alice', touch(11)), [0]);
     assert.notDeepEqual(await logIn('alice', touch(11)), [0]);
 
-    // A key that others can read is not used; the log says so, and nothing is counted.
+    // A key file readable by others is not used; the log says so, and no failure is counted.
     chmodSync('/etc/yubico.key', 0o644);
     const before = (await client.user('alice')).lock;
     assert.notDeepEqual(await logIn('alice', touch(12)), [0]);

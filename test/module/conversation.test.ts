@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { askThen, error, info, type Peer, pam, prompt, result, say, wait } from '../support/fake-daemon.ts';
 import { answer, type LoginOptions, ModuleRig, type Outcome } from '../support/module-rig.ts';
 
-/** What is shown, what is typed, and what becomes of it. */
+/** What is shown, what is typed, and what happens to it. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
@@ -14,7 +14,7 @@ const answerTag = 0x20;
 interface Asked {
   readonly outcome: Outcome;
   readonly peer: Peer;
-  /** Frame types that the daemon got, answers with their text. */
+  /** Frame types that the daemon received, answers with their text. */
   readonly heard: readonly string[];
 }
 
@@ -43,7 +43,7 @@ describe('a conversation', { concurrency: 4 }, () => {
     });
   }
 
-  it('shows texts and prompts as they come, each in its own style', async () => {
+  it('shows texts and prompts as they arrive, each in its own style', async () => {
     const place = rig.place();
     await place.listen(async (peer) => {
       await peer.next();
@@ -70,7 +70,7 @@ describe('a conversation', { concurrency: 4 }, () => {
   });
 
   for (const text of ['', 'x'.repeat(1024), 'pässwort 755224', '\b\n\r\x7fINCORRECT']) {
-    it(`an answer of ${Buffer.byteLength(text)} bytes arrives whole`, async () => {
+    it(`an answer of ${Buffer.byteLength(text)} bytes is transmitted completely`, async () => {
       const { outcome, heard } = await ask({ words: [answer(text)] }, result(pam.success));
       assert.equal(outcome.code, pam.success);
       assert.deepEqual(heard, ['hello', `answer ${text}`]);
@@ -110,19 +110,19 @@ describe('a conversation', { concurrency: 4 }, () => {
     });
   }
 
-  it('another PAM_USER than HELLO named is not let in, and stays as the program set it', async () => {
+  it('a PAM_USER other than the one in HELLO is not logged in, and stays as the program set it', async () => {
     const { outcome } = await ask({ words: ['become=root', answer('1')] }, result(pam.success));
     assert.equal(outcome.code, pam.systemErr);
     assert.equal(outcome.module.user, 'root');
   });
 
-  it('another PAM_USER is not let off either', async () => {
+  it('a PAM_USER other than the one in HELLO is not ignored either', async () => {
     const { outcome } = await ask({ words: ['become=root', answer('1')] }, result(pam.ignore));
     assert.equal(outcome.code, pam.systemErr);
   });
 
-  it('what was typed is nowhere in memory or in the log afterwards', async () => {
-    // The end alone is looked for: what allocators and later frames write goes over the beginning.
+  it('what was typed is afterwards neither in memory nor in the log', async () => {
+    // Searches only for the end: allocators and later frames overwrite the beginning.
     const typed = `${'a long passphrase, '.repeat(20)}correct-horse-battery-755224`;
     const needle = `needle=${Buffer.from(typed.slice(-28)).toString('hex')}`;
     for (const mode of ['debug', 'password_and_code']) {
@@ -154,7 +154,7 @@ describe('^C while sudo has it blocked', { concurrency: true }, () => {
     });
   }
 
-  it('also ends the wait for a daemon that says nothing, and is no AUTHINFO_UNAVAIL', async () => {
+  it('also ends the wait for a silent daemon, and is no AUTHINFO_UNAVAIL', async () => {
     const place = rig.place();
     const daemon = await place.listen((peer) => peer.end());
     const login = place.start({ words: ['block'] });
@@ -164,8 +164,8 @@ describe('^C while sudo has it blocked', { concurrency: true }, () => {
   });
 });
 
-describe('a prompt that nobody answers', () => {
-  it('is SYSTEM_ERR after timeout=, with CANCEL, when the daemon did not end it', async () => {
+describe('a prompt that no user answers', () => {
+  it('is SYSTEM_ERR after timeout=, with CANCEL, if the daemon did not end it', async () => {
     const place = rig.place();
     const daemon = await place.listen(askThen(result(pam.success)));
     const login = place.start({ words: ['stdin'], options: ['timeout=5'] });

@@ -8,8 +8,8 @@ import { info, pam, prompt, result, type Script, say, wait } from '../support/fa
 import { answer, ModuleRig, type Outcome } from '../support/module-rig.ts';
 
 /**
- * When nobody is there, or stops being there. AUTHINFO_UNAVAIL may be let pass by a stack, so each case
- * says exactly when it comes, and when it must not. Cases run side by side: most of them only wait.
+ * When no daemon is there, or it disappears. A stack may accept AUTHINFO_UNAVAIL, so each case says exactly when it is
+ * returned and when it must not be. Cases run concurrently: most of them only wait.
  */
 const rig = new ModuleRig();
 before(() => rig.build());
@@ -22,7 +22,7 @@ function tookAbout(outcome: Outcome, ms: number): void {
   assert.ok(took >= ms - 50 && took < ms + 20_000, `took ${took} ms, expected about ${ms}`);
 }
 
-/** A socket file that nobody listens on. */
+/** A socket file without a listener. */
 async function leaveStale(socket: string): Promise<void> {
   const child = spawn(process.execPath, [
     '-e',
@@ -44,8 +44,8 @@ function canConnect(socket: string): Promise<boolean> {
   });
 }
 
-describe('the daemon is away', { concurrency: true }, () => {
-  describe('nobody on the root socket: AUTHINFO_UNAVAIL', () => {
+describe('the daemon is unavailable', { concurrency: true }, () => {
+  describe('no listener on the root socket: AUTHINFO_UNAVAIL', () => {
     it('no socket', async () => {
       const outcome = await rig.place().login();
       assert.equal(outcome.code, pam.authinfoUnavail);
@@ -59,13 +59,13 @@ describe('the daemon is away', { concurrency: true }, () => {
       assert.equal(outcome.code, pam.authinfoUnavail);
     });
 
-    it('a socket that a dead daemon left', async () => {
+    it('a socket left by a dead daemon', async () => {
       const place = rig.place();
       await leaveStale(place.socket);
       assert.equal((await place.login()).code, pam.authinfoUnavail);
     });
 
-    it('a daemon that accepts nothing and says nothing: after 5 seconds', async () => {
+    it('a daemon that neither accepts nor sends: after 5 seconds', async () => {
       const place = rig.place();
       await place.misbehave({});
       const outcome = await place.login();
@@ -73,7 +73,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       tookAbout(outcome, 5000);
     });
 
-    it('a daemon that takes HELLO and says nothing: after 5 seconds', async () => {
+    it('a daemon that takes HELLO and sends nothing: after 5 seconds', async () => {
       const place = rig.place();
       await place.listen(say());
       const outcome = await place.login();
@@ -114,7 +114,7 @@ describe('the daemon is away', { concurrency: true }, () => {
     });
   });
 
-  describe('somebody is there, or was: never AUTHINFO_UNAVAIL', () => {
+  describe('a daemon is there, or was: never AUTHINFO_UNAVAIL', () => {
     /** Sends these bytes on HELLO and closes. */
     const closeAfter =
       (bytes: Buffer): Script =>
@@ -147,7 +147,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       });
     }
 
-    it('WAITs that never end stop at timeout=', async () => {
+    it('endless WAITs stop at timeout=', async () => {
       const place = rig.place();
       await place.listen(async (peer) => {
         await peer.next();
@@ -179,7 +179,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       tookAbout(outcome, 5000);
     });
 
-    it('a byte now and then is silence', async () => {
+    it('a byte now and then counts as silence', async () => {
       const place = rig.place();
       await place.listen(async (peer) => {
         await peer.next();
@@ -196,7 +196,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       tookAbout(outcome, 15_000);
     });
 
-    it('a slow daemon that keeps sending WAIT is waited for, longer than a silence', async () => {
+    it('a slow daemon that keeps sending WAIT is waited for, longer than a silent one', async () => {
       const place = rig.place();
       await place.listen(async (peer) => {
         await peer.next();
@@ -214,7 +214,7 @@ describe('the daemon is away', { concurrency: true }, () => {
   });
 
   describe('a backlog that empties in time', () => {
-    it('is no failure', async () => {
+    it('is not a failure', async () => {
       const place = rig.place();
       await place.misbehave({ backlog: 0, reply: result(pam.ignore), delay: 3000 });
       const filler = net.connect(place.socket);
@@ -226,7 +226,7 @@ describe('the daemon is away', { concurrency: true }, () => {
     });
   });
 
-  describe('a frame that came is honoured before the close', () => {
+  describe('a frame that arrived is honoured before the close', () => {
     it('a RESULT from a daemon that closed without reading HELLO', async () => {
       const place = rig.place();
       await place.misbehave({ reply: result(pam.systemErr) });
@@ -234,7 +234,7 @@ describe('the daemon is away', { concurrency: true }, () => {
       assert.equal((await place.login({ words: ['late-hello=250'] })).code, pam.systemErr);
     });
 
-    it('a RESULT that came while the user typed', async () => {
+    it('a RESULT that arrived while the user typed', async () => {
       const place = rig.place();
       await place.listen(async (peer) => {
         await peer.next();
@@ -248,8 +248,8 @@ describe('the daemon is away', { concurrency: true }, () => {
     });
   });
 
-  describe('what cannot be reached, or belongs to somebody else: SYSTEM_ERR', () => {
-    it('a socket of another uid, which does not even get HELLO', async () => {
+  describe('unreachable, or owned by another uid: SYSTEM_ERR', () => {
+    it('a socket of another uid does not even get HELLO', async () => {
       const place = rig.place();
       const listener = await place.misbehave({ uid: nobody });
       const outcome = await place.login();
@@ -262,13 +262,13 @@ describe('the daemon is away', { concurrency: true }, () => {
       assert.equal(await waiting, '0\n');
     });
 
-    it('server_uid= lets that uid be the daemon', async () => {
+    it('server_uid= allows that uid as the daemon', async () => {
       const place = rig.place();
       await place.misbehave({ uid: nobody, reply: result(pam.ignore) });
       assert.equal((await place.login({ options: [`server_uid=${nobody}`] })).code, pam.ignore);
     });
 
-    it('server_uid= of yet another uid does not', async () => {
+    it('server_uid= of a third uid does not', async () => {
       const place = rig.place();
       await place.misbehave({ uid: nobody, reply: result(pam.ignore) });
       assert.equal((await place.login({ options: ['server_uid=1'] })).code, pam.systemErr);
@@ -288,10 +288,10 @@ describe('the daemon is away', { concurrency: true }, () => {
     });
   });
 
-  describe('on the user socket nothing is AUTHINFO_UNAVAIL', () => {
+  describe('nothing is AUTHINFO_UNAVAIL on the user socket', () => {
     const asUser = { uid: nobody, user: 'nobody' };
 
-    it('absent, even where the root socket answers', async () => {
+    it('absent, even if the root socket answers', async () => {
       const place = rig.place();
       const daemon = await place.listen(say(result(pam.success)));
       assert.equal((await place.login(asUser)).code, pam.systemErr);

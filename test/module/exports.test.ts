@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { moduleDirectory, repoRoot, shippedModule, sourcesOf } from '../support/native.ts';
 
-/** What a login program gets into its address space with the module. */
+/** What a login program loads into its address space with the module. */
 const directory = mkdtempSync(path.join(tmpdir(), 'sallyport-exports-'));
 let module = '';
 
@@ -43,7 +43,7 @@ describe('pam_sallyport.so', () => {
     assert.match(tool('readelf', '-lW'), /GNU_STACK.*\bRW\b(?!E)/);
   });
 
-  it('keeps no state: the word that the C runtime keeps itself is all that can be written to', () => {
+  it('keeps no state: only the word that the C runtime keeps is writable', () => {
     const sizes = new Map(
       [...tool('size', '-A').matchAll(/^(\.\S+)\s+(\d+)/gm)].map(([, section, size]) => [
         section,

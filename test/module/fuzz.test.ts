@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fuzz } from '../support/fuzz.ts';
 
-/** A short run; test/long does the same for ten minutes each. */
+/** A short run; test/long runs the same for ten minutes each. */
 const seconds = 5;
 
 describe(`libFuzzer, ${seconds} seconds each`, () => {

@@ -5,7 +5,7 @@ import { pam, result, say } from '../support/fake-daemon.ts';
 import { tag } from '../support/module-frames.ts';
 import { type LoginOptions, ModuleRig } from '../support/module-rig.ts';
 
-/** HELLO carries what the program and the kernel say, and nothing that the user can set. */
+/** HELLO contains what the program and the kernel report, and nothing that the user can set. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
@@ -30,7 +30,7 @@ async function helloOf(login: LoginOptions): Promise<Hello> {
   return Object.fromEntries(known);
 }
 
-/** The session of this process, by a reading of its own. */
+/** The session of this process, read independently. */
 function ownSession(): string | undefined {
   const cgroups = readFileSync('/proc/self/cgroup', 'utf8');
   return /^(?:0:|\d+:name=systemd):(?:\/[^/\n]+\.slice)*\/session-(\w+)\.scope/m.exec(cgroups)?.[1];
@@ -98,13 +98,13 @@ describe('HELLO', { concurrency: 4 }, () => {
     assert.equal((await helloOf({ options: ['first_pass'], probe: ['authtok=x'] })).mode, 2);
   });
 
-  it('SSH_AUTH_INFO_0 stands in it up to 12288 bytes and is left out when longer', async () => {
+  it('SSH_AUTH_INFO_0 is included up to 12288 bytes and omitted if longer', async () => {
     const info = 'k'.repeat(12_288);
     assert.equal((await helloOf({ words: [`env=SSH_AUTH_INFO_0=${info}`] })).sshAuthInfo, info);
     assert.equal((await helloOf({ words: [`env=SSH_AUTH_INFO_0=${info}k`] })).sshAuthInfo, undefined);
   });
 
-  it('empty texts are absent ones', async () => {
+  it('empty texts count as absent', async () => {
     const hello = await helloOf({ words: ['rhost=', 'ruser=', 'tty=', 'env=SSH_AUTH_INFO_0='] });
     for (const name of ['rhost', 'ruser', 'tty', 'sshAuthInfo'] as const)
       assert.equal(hello[name], undefined);
@@ -122,11 +122,11 @@ describe('HELLO', { concurrency: 4 }, () => {
     ['tty', 128, (text) => ({ words: [`tty=${text}`] })],
   ];
   for (const [name, length, login] of longest) {
-    it(`${name} of ${length} bytes is told whole`, async () => {
+    it(`${name} of ${length} bytes is sent completely`, async () => {
       assert.equal((await helloOf(login('x'.repeat(length))))[name], 'x'.repeat(length));
     });
 
-    it(`${name} of ${length + 1} bytes is refused, never cut or left out`, async () => {
+    it(`${name} of ${length + 1} bytes is refused, never cut or omitted`, async () => {
       const place = rig.place();
       const daemon = await place.listen(say(result(pam.success)));
       const outcome = await place.login(login('x'.repeat(length + 1)));

@@ -18,8 +18,8 @@ const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
-/** AUTHINFO_UNAVAIL may be let pass by a stack: a busy machine, or SIGSTOP, must not make it out of an answer. */
-it('a program that did not run until after the deadline sees what came meanwhile', async () => {
+/** A stack may accept AUTHINFO_UNAVAIL: a busy machine, or SIGSTOP, must not turn an answer into it. */
+it('a program that did not run until after the deadline sees what arrived meanwhile', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'sallyport-late-'));
   const server = net.createServer();
   try {

@@ -3,12 +3,12 @@ import { after, before, describe, it } from 'node:test';
 import { pam, result, say } from '../support/fake-daemon.ts';
 import { ModuleRig } from '../support/module-rig.ts';
 
-/** What the line in pam.d says. */
+/** Options of the line in pam.d. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
-describe('an option that is not understood', { concurrency: 4 }, () => {
+describe('an unknown option', { concurrency: 4 }, () => {
   const socket = 'socket=/run/sallyport/pam.sock';
   const bad: readonly (readonly string[])[] = [
     ['nullok'],
@@ -72,12 +72,12 @@ describe('an option that is not understood', { concurrency: 4 }, () => {
     assert.equal((await rig.place().login({ rawOptions: [socket, socket] })).code, pam.serviceErr);
   });
 
-  it('a path of 107 bytes is one, for root', async () => {
+  it('a path of 107 bytes is accepted, for root', async () => {
     const { code } = await rig.place().login({ rawOptions: [`socket=/${'x'.repeat(106)}`] });
     assert.equal(code, pam.authinfoUnavail);
   });
 
-  it('a path beside which pam-user.sock does not fit is none, for others', async () => {
+  it('a path that leaves no room for pam-user.sock is refused, for others', async () => {
     const login = (length: number) =>
       rig.place().login({ uid: 65534, rawOptions: [`socket=/${'x'.repeat(length)}/s`] });
     assert.equal((await login(93)).code, pam.serviceErr);
@@ -85,7 +85,7 @@ describe('an option that is not understood', { concurrency: 4 }, () => {
   });
 });
 
-describe('options that are right', { concurrency: 4 }, () => {
+describe('valid options', { concurrency: 4 }, () => {
   for (const words of [
     ['timeout=5'],
     ['timeout=600'],

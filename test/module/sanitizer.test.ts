@@ -17,8 +17,8 @@ import { TerminalLogin } from '../support/terminal-login.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
 /**
- * The module and the program under ASan, UBSan and LSan. Whatever they find ends the driver with an error,
- * which rejects the login.
+ * The module and the program under ASan, UBSan and LSan. Any finding ends the driver with an error, which rejects the
+ * login.
  */
 const rig = new ModuleRig();
 before(() => rig.build('asan'));
@@ -123,7 +123,7 @@ describe('under the sanitizers', { concurrency: 2 }, () => {
       fromDaemon(vectorIndex.bad).map((name) => `bad/${name}`),
       0,
     ));
-  it('every frame of the daemon, then the end', () =>
+  it('every frame of the daemon, then the end of the stream', () =>
     every(
       good.filter((name) => !name.startsWith('result')),
       0,

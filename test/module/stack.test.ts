@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { askThen, pam, prompt, result, say } from '../support/fake-daemon.ts';
 import { answer, type LoginOptions, ModuleRig, type Outcome, openFiles } from '../support/module-rig.ts';
 
-/** The module among others in a stack: the password it takes or hands on, the other entry points, libpam. */
+/** The module among others in a stack: the password it takes or passes on, the other entry points, libpam. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
@@ -70,7 +70,7 @@ describe('password_and_code', { concurrency: 4 }, () => {
     assert.equal(outcome.module.authtok, 'right');
   });
 
-  it('sets nothing when nothing was asked', async () => {
+  it('sets nothing if nothing was asked', async () => {
     const place = rig.place();
     await place.listen(say(result(pam.ignore)));
     const outcome = await place.login({ options: ['password_and_code'], probe: ['authtok=before'] });
@@ -80,7 +80,7 @@ describe('password_and_code', { concurrency: 4 }, () => {
 });
 
 describe('use_first_pass', { concurrency: 4 }, () => {
-  it('answers with the password that is there, and asks nobody', async () => {
+  it('answers with the password already set, without a prompt', async () => {
     const login = { options: ['use_first_pass'], probe: ['authtok=hunter2755224'], words: [answer('other')] };
     const { outcome, heard } = await passOn(login, pam.success, 6);
     assert.equal(outcome.code, pam.success);
@@ -145,7 +145,7 @@ describe('the other entry points open no socket', { concurrency: 4 }, () => {
       const place = rig.place();
       const daemon = await place.listen(say(result(pam.authErr)));
       const outcome = await place.login({ words: [`phase=${phase}`], options: ['nonsense'] });
-      // libpam runs chauthtok twice: a look first, then the change.
+      // libpam runs chauthtok twice: a preliminary check, then the change.
       for (const module of outcome.modules) assert.equal(module.code, code);
       assert.equal(daemon.peers.length, 0);
     });
@@ -174,14 +174,14 @@ describe('loaded by libpam itself', { concurrency: 4 }, () => {
     }
   });
 
-  it('IGNORE never stands in for the password', async () => {
+  it('IGNORE never replaces the password', async () => {
     const lines = ['auth sufficient SALLYPORT', 'auth required pam_deny.so'];
     assert.match(await stack(lines, pam.ignore), /"event":"end","code":7/);
   });
 });
 
 describe('a program that runs with 0, 1 and 2 closed', () => {
-  it('gets no socket there', async () => {
+  it('gets no socket on these descriptors', async () => {
     const place = rig.place();
     const files: string[] = [];
     const daemon = await place.listen(async (peer) => {

@@ -5,16 +5,16 @@ import { pam, result, withdraw } from '../support/fake-daemon.ts';
 import { ModuleRig } from '../support/module-rig.ts';
 import { ask, ends, prompted, scene, suites } from '../support/terminal-scene.ts';
 
-/** How a prompt at the terminal leaves it, on every way out. */
+/** How a prompt at the terminal restores it, on every way out. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
 const { SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGALRM, SIGCONT } = constants.signals;
 
-describe('the terminal is as it was', suites, () => {
+describe('the terminal has its former settings', suites, () => {
   for (const code of [pam.authErr, pam.maxtries, pam.permDenied, pam.systemErr]) {
-    it(`after a refusal (${code}) while half a code stands there`, async () => {
+    it(`after a refusal (${code}) while half a code is typed`, async () => {
       const { login, peer } = await prompted(rig);
       login.press('123');
       await login.state();
@@ -90,7 +90,7 @@ describe('the terminal is as it was', suites, () => {
       const { signal, echo, same } = await login.ended();
       assert.deepEqual({ signal, echo, same }, { signal: number, echo: true, same: true });
     });
-    it(`and the prompt goes on when the program ignores signal ${number}`, async () => {
+    it(`and the prompt continues when the program ignores signal ${number}`, async () => {
       const { login, peer, hears } = await prompted(rig, { terminal: [`ignore=${number}`] });
       login.signal(number);
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -101,7 +101,7 @@ describe('the terminal is as it was', suites, () => {
     });
   }
 
-  it('while ^Z has stopped the program, which then asks anew', async () => {
+  it('while ^Z has stopped the program, which then prompts again', async () => {
     const { login, peer, hears } = await prompted(rig);
     for (const time of [1, 2]) {
       login.press('12\x1a');
@@ -150,7 +150,7 @@ describe('the terminal is as it was', suites, () => {
     assert.equal((await login.outcome).code, pam.authErr);
   });
 
-  it('a terminal that is gone before the prompt cancels', async () => {
+  it('a terminal that disappears before the prompt cancels', async () => {
     const { login, peer, hears } = await scene(rig, { terminal: [`ignore=${SIGHUP}`] });
     login.hangUp();
     assert.equal((await login.state()).gone, true);

@@ -5,7 +5,7 @@ import { error, info, pam, prompt, result, wait, withdraw } from '../support/fak
 import { type LoginOptions, ModuleRig } from '../support/module-rig.ts';
 import { ask, ends, prompted, scene, suites, tags, text } from '../support/terminal-scene.ts';
 
-/** A prompt that the module asks at the terminal itself, on a real pty. */
+/** A prompt that the module makes at the terminal itself, on a real pty. */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
@@ -19,9 +19,9 @@ async function hellosTerminal(options: LoginOptions): Promise<number | undefined
   return hello.fields.get(tags.terminal)?.readUInt8(0);
 }
 
-describe('HELLO says terminal', suites, () => {
+describe('HELLO offers the terminal', suites, () => {
   for (const word of ['tty=@', 'tty=@short']) {
-    it(`to a program on its terminal, ${word}`, async () => {
+    it(`for a program on its terminal, ${word}`, async () => {
       assert.equal(await hellosTerminal({ words: [word] }), 1);
     });
   }
@@ -43,7 +43,7 @@ describe('HELLO says terminal', suites, () => {
     it(`not ${what}`, async () => assert.equal(await hellosTerminal(options), undefined));
   }
 
-  it('not to a program that has no terminal', async () => {
+  it('not for a program without a terminal', async () => {
     const place = rig.place();
     const daemon = await place.listen(async (peer) => {
       await peer.next();
@@ -56,7 +56,7 @@ describe('HELLO says terminal', suites, () => {
 });
 
 describe('a prompt at the terminal', suites, () => {
-  it('is ended by a touch, while nothing was typed', async () => {
+  it('ends at a touch, before anything was typed', async () => {
     const { login, peer, hears } = await prompted(rig);
     peer.send(withdraw());
     assert.equal(await hears(), 'withdrawn');
@@ -75,7 +75,7 @@ describe('a prompt at the terminal', suites, () => {
     await ends(login, pam.success);
   });
 
-  it('takes a code, which is seen nowhere', async () => {
+  it('takes a code without echo', async () => {
     const { login, peer, hears } = await prompted(rig);
     login.press('755224\r');
     assert.equal(await hears(), 'answer 755224');
@@ -112,7 +112,7 @@ describe('a prompt at the terminal', suites, () => {
     await ends(login, pam.success);
   });
 
-  it('takes an answer of 1024 bytes, and none of 1025, of which nothing is left', async () => {
+  it('accepts an answer of 1024 bytes, and rejects one of 1025 completely', async () => {
     for (const length of [1024, 1025, 4000]) {
       const { login, peer, hears } = await prompted(rig);
       login.press(`${'x'.repeat(length)}\r`);
@@ -127,7 +127,7 @@ describe('a prompt at the terminal', suites, () => {
     }
   });
 
-  it('a touch goes before a code of the same moment', async () => {
+  it('a touch takes precedence over a code of the same moment', async () => {
     const { login, peer, hears } = await prompted(rig);
     login.signal(SIGSTOP);
     await login.stopped();
@@ -170,7 +170,7 @@ describe('a prompt at the terminal', suites, () => {
     await ends(login, pam.success);
   });
 
-  it('what was typed is nowhere in memory afterwards, answered or not', async () => {
+  it('what was typed is not in memory afterwards, answered or not', async () => {
     const typed = `${'a long passphrase, '.repeat(20)}correct-horse-battery-755224`;
     const probe = [`needle=${Buffer.from(typed.slice(-28)).toString('hex')}`];
     for (const keys of [`${typed}\r`, `${'y'.repeat(600)}${typed}${typed}\r`]) {
@@ -201,7 +201,7 @@ describe('a violation at the terminal', suites, () => {
     });
   }
 
-  it('WITHDRAW where nothing was asked', async () => {
+  it('WITHDRAW without a prompt', async () => {
     const { login, peer } = await scene(rig);
     peer.send(wait(), withdraw(), result(pam.success));
     assert.equal((await login.outcome).code, pam.systemErr);
@@ -239,7 +239,7 @@ describe('a violation at the terminal', suites, () => {
     await ends(login, pam.systemErr);
   });
 
-  it('a terminal prompt where HELLO does not say terminal', async () => {
+  it('a terminal prompt although HELLO does not offer the terminal', async () => {
     for (const options of [
       { options: ['no_terminal'] },
       { options: ['password_and_code'] },

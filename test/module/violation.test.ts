@@ -4,12 +4,15 @@ import { error, info, pam, prompt, result, say, wait } from '../support/fake-dae
 import { answer, ModuleRig } from '../support/module-rig.ts';
 import { vectorBytes, vectorIndex } from '../support/vectors.ts';
 
-/** Whatever a daemon says against docs/reference/protocol.md ends the login with SYSTEM_ERR, and what comes after it is not heard. */
+/**
+ * Anything that a daemon sends against docs/reference/protocol.md ends the login with SYSTEM_ERR, and later frames are
+ * ignored.
+ */
 const rig = new ModuleRig();
 before(() => rig.build());
 after(() => rig.remove());
 
-/** After HELLO the daemon sends this and then would let the user in. */
+/** After HELLO the daemon sends this and would then accept the login. */
 async function refuses(bytes: Buffer, options: readonly string[] = []): Promise<void> {
   const place = rig.place();
   await place.listen(say(bytes, result(pam.success)));
@@ -25,12 +28,12 @@ describe('a violation', { concurrency: 4 }, () => {
 
   it('rubbish', () => refuses(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')));
   it('HELLO sent back', () => refuses(vectorBytes('hello-minimal.hex')));
-  it('every code but the six', async () => {
+  it('every code except the six', async () => {
     const allowed = new Set<number>([0, 4, 6, 7, 11, 25]);
     const codes = Array.from({ length: 40 }, (_, code) => code).filter((code) => !allowed.has(code));
     for (const code of [...codes, 0xffffffff, 0x80000000, 0x01000000]) await refuses(result(code));
   });
-  it('is named in the log: an unexpected frame, and one that is malformed', async () => {
+  it('is named in the log: an unexpected frame, and a malformed one', async () => {
     for (const [bytes, named] of [
       [vectorBytes('withdraw.hex'), 'WITHDRAW without an open PROMPT'],
       [Buffer.concat([prompt(), prompt()]), 'unexpected frame'],
@@ -44,8 +47,7 @@ describe('a violation', { concurrency: 4 }, () => {
       assert.ok(logs.join('\n').includes(`protocol violation: ${named} (login refused)`), named);
     }
   });
-  it('a violation behind frames that are right', () =>
-    refuses(Buffer.concat([wait(), info('x'), info('\x1b')])));
+  it('a violation after valid frames', () => refuses(Buffer.concat([wait(), info('x'), info('\x1b')])));
   it('strip in mode prompt', () => refuses(Buffer.concat([prompt(), result(pam.success, 1)])));
   it('a strip without an answer', () => refuses(result(pam.success, 1), ['password_and_code']));
 });

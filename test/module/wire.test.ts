@@ -50,7 +50,7 @@ describe('the golden bytes, read by the module', () => {
     assert.deepEqual(Object.keys(vectorIndex.bad).sort(), listed('bad').sort());
   });
 
-  it('every frame of the daemon is read as the index says, and refused when it is cut anywhere', () => {
+  it('every frame of the daemon is read as the index says, and refused if it is cut anywhere', () => {
     const good = Object.entries(vectorIndex.frames).filter(
       ([, { direction }]) => direction === 'daemon-to-module',
     );
@@ -99,7 +99,7 @@ describe('the golden bytes, written by the module', () => {
   for (const name of ['cancel', 'withdrawn'])
     it(`${name}.hex`, () => assert.equal(wireTool([name]), vectorBytes(`${name}.hex`).toString('hex')));
 
-  it('a frame that does not fit is no frame', () => {
+  it('an oversized frame is rejected', () => {
     const lengths = wireTool(['no-room']).trim().split(' ').map(Number);
     lengths.forEach((length, size) => {
       assert.equal(length, size < 25 ? 0 : 25, `in ${size} bytes`);
@@ -139,7 +139,7 @@ describe('the session in /proc/self/cgroup', () => {
     ['a line without colons', `garbage\n0::${scope}\n`, 'c2'],
     ['a path that is none', '0::session-1.scope\n', ''],
   ];
-  it('is the one that logind made, and no other', () => {
+  it('is the one that logind created', () => {
     const found = wireTool(['session'], cases.map(([, text]) => `${text}\0`).join('')).split('\n');
     cases.forEach(([what, , session], index) => {
       assert.equal(found[index], session, what);

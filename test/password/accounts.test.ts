@@ -37,7 +37,7 @@ import { inNamespace } from '../support/rig/namespace.ts';
 import { addPerson, password, setUpRoot } from '../support/rig/people.ts';
 import { allowedCalls } from '../support/unit-calls.ts';
 
-/** The shipped program and the shipped stack, with pam_unix and accounts of a machine of its own. */
+/** The shipped program and the shipped stack, with pam_unix and accounts of a separate machine. */
 const secret = 'Nobody-Has-This-1';
 const daemonUid = 990;
 const listener = `${work}/password.sock`;
@@ -57,9 +57,9 @@ function setShadow(name: string, change: (fields: string[]) => void): void {
   writeFileSync('/etc/shadow', changed.join('\n'));
 }
 
-/** What tools write into /etc/shadow for an account that has no password. */
+/** What tools write into /etc/shadow for an account without a password. */
 const fieldsWithout = { bang: '!', bangs: '!!', star: '*', starred: '!*' };
-/** What could be a password in a form that is not known here. */
+/** A possible password hash in an unknown format. */
 const fieldsUnknown = { odd: 'x', locks: '*LK*', short: '!x' };
 
 function addPeople(): void {
@@ -157,14 +157,14 @@ await inNamespace(import.meta.filename, async () => {
       ['shadow has no such line', 'set', ['shadowless', 'sallyport']],
       ['there is no such account', 'set', ['nobody-here', '--confdir', '../../etc/passwd']],
     ] as const)
-      it(`says "${expected}" of an account where ${what}`, async () => {
+      it(`answers "${expected}" for an account where ${what}`, async () => {
         for (const user of users) {
           assert.equal(await verdictOf(lookFrame(user)), expected, user);
           assert.equal(await verdictOf(lookFrame(user), sanitized), expected, `${user} under the sanitizers`);
         }
       });
 
-    it('calls the password of an account that only a directory has unknown', async () => {
+    it('calls the password of an account that only a directory service has unknown', async () => {
       const nsswitch = readFileSync('/etc/nsswitch.conf', 'utf8');
       writeFileSync('/etc/nsswitch.conf', 'passwd: db\nshadow: db files\ngroup: files\n');
       assert.equal(await verdictOf(lookFrame('star')), 'set');
@@ -172,7 +172,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await verdictOf(lookFrame('star')), 'none');
     });
 
-    it('tells the log who and from where, and not what was typed', async () => {
+    it('logs account and source, and not what was typed', async () => {
       assert.equal(await verdictOf(ask('alice', secret, '192.0.2.99')), 'wrong');
       await until('pam_unix has said so', () => syslog().includes('rhost=192.0.2.99'));
       assert.match(syslog(), /pam_unix\(sallyport-password:auth\): authentication failure;.*user=alice/);
@@ -181,11 +181,11 @@ await inNamespace(import.meta.filename, async () => {
 
     it('answers a wrong password without delay', async () => {
       assert.equal(await verdictOf(ask('bob', 'guess')), 'wrong');
-      // pam_unix asks for two seconds unless it is told not to.
+      // pam_unix delays by two seconds unless configured otherwise.
       assert.match(readFileSync('/etc/pam.d/sallyport-password', 'utf8'), /^auth .*pam_unix\.so nodelay$/m);
     });
 
-    it('is what is asked: without it nothing is right, whatever "other" says', async () => {
+    it('is required: without it every password is refused, whatever "other" says', async () => {
       const away = `${work}/other`;
       mkdirSync(`${away}/etc/pam.d`, { recursive: true });
       const script = `mount --bind ${away}/etc/pam.d /etc/pam.d && exec ${program}`;
@@ -196,8 +196,8 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
-  describe('the lines for a directory', { concurrency: 2 }, () => {
-    /** pam_debug in its place: what it says is known. */
+  describe('the lines for a directory service', { concurrency: 2 }, () => {
+    /** pam_debug instead, with a known answer. */
     const stack = (name: string, auth: string, account: string) =>
       confdir(
         join(directory.path, name),
@@ -220,7 +220,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.equal(await verdictOf(ask('alice', 'guess'), program, away), 'wrong');
     });
 
-    it('let the directory decide about its own', async () => {
+    it('let the directory service decide about its own accounts', async () => {
       const of = (auth: string, account: string) =>
         verdictOf(ask('elsewhere'), program, ['--confdir', stack(`${auth}-${account}`, auth, account)]);
       assert.equal(await of('success', 'success'), 'right');
@@ -233,7 +233,7 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
-  describe('who asks', { concurrency: 1 }, () => {
+  describe('callers', { concurrency: 1 }, () => {
     const activated = (args: readonly string[] = [], path = listener) => {
       const child = spawn('systemd-socket-activate', ['-a', '--inetd', '-l', path, program, ...args], {
         stdio: 'ignore',
@@ -255,12 +255,12 @@ await inNamespace(import.meta.filename, async () => {
       return answer.length === 0 ? 'nothing' : verdictIn(answer);
     }
 
-    it('sallyportd and root are answered, over a socket that a service manager listens on', async () => {
+    it('sallyportd and root are answered, over a socket of a service manager', async () => {
       assert.equal(await askedBy(daemonUid), 'right');
       assert.equal(await askedBy(0), 'right');
     });
 
-    it('nobody else is, and the log says who tried', async () => {
+    it('other users are not, and the log names them', async () => {
       for (const uid of [65534, 3000, 989]) {
         assert.equal(await askedBy(uid), 'nothing', `${uid}`);
         await until('it is in the log', () =>
@@ -269,7 +269,7 @@ await inNamespace(import.meta.filename, async () => {
       }
     });
 
-    it('nobody is, where the stack is one that a directory brings', async () => {
+    it('nor are they with a stack for a directory service', async () => {
       const path = `${work}/with-confdir.sock`;
       const own = confdir(join(directory.path, 'own'), readFileSync(shippedStack, 'utf8').split('\n'));
       await activated(['--confdir', own], path);
@@ -277,7 +277,7 @@ await inNamespace(import.meta.filename, async () => {
       await until('it is in the log', () => syslog().includes('--confdir is not for a socket'));
     });
 
-    it('a file, a terminal or nothing at all asks nothing', async () => {
+    it('a file, a terminal or no input is not answered', async () => {
       const file = `${work}/ask`;
       writeFileSync(file, ask('alice'));
       for (const redirection of [`<${file}`, '</dev/null', '<&-', `<${file} >&-`, `<${file} 2>&-`]) {
@@ -291,7 +291,7 @@ await inNamespace(import.meta.filename, async () => {
       }
     });
 
-    it('without root there is an answer about oneself alone, through unix_chkpwd', async () => {
+    it('without root a user can verify only their own password, through unix_chkpwd', async () => {
       chmodSync(directory.path, 0o755);
       const own = confdir(join(directory.path, 'self'), readFileSync(shippedStack, 'utf8').split('\n'));
       const as = { uid: 3000, gid: 3000 };
@@ -305,8 +305,8 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
-  describe('below a directory of its own', () => {
-    it('init writes what asks about passwords there, and the daemon asks it', async () => {
+  describe('in a private directory', () => {
+    it("init creates the helper's configuration there, and the daemon uses it", async () => {
       const root = `${work}/own`;
       const init = await run(process.execPath, [daemonMain, '--init', '--root', root]);
       assert.equal(init.status, 0, init.stderr);
@@ -334,7 +334,7 @@ await inNamespace(import.meta.filename, async () => {
     });
   });
 
-  describe('as its unit confines it', { concurrency: 2 }, () => {
+  describe('confined as in its unit', { concurrency: 2 }, () => {
     it('it needs no capability, no network and no audit socket', async () => {
       const only = compileC('only_unix.c', `${work}/only_unix`);
       const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', only, program];
@@ -353,7 +353,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.match(held.stdout, /^CapPrm:\t0+$/m);
     });
 
-    it('it makes no system call that is kept from it', analyze, async () => {
+    it('it makes no system call that the unit forbids', analyze, async () => {
       const may = allowedCalls(
         readFileSync(join(repoRoot, 'pam-config/systemd/sallyport-password@.service'), 'utf8'),
       );
@@ -394,10 +394,10 @@ await inNamespace(import.meta.filename, async () => {
       );
     });
 
-    it('is in memory no more when the verdict leaves', async () => {
+    it('is no longer in memory when the verdict is sent', async () => {
       const fifo = `${work}/verdict`;
       must('mkfifo', [fifo]);
-      // A pipe that is full: the helper waits in the write of its verdict.
+      // A full pipe: the helper waits while writing its verdict.
       const full = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
       assert.throws(() => {
         for (;;) writeSync(full, Buffer.alloc(4096));
@@ -417,7 +417,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 });
 
-/** All that a process can write to. */
+/** All memory that a process can write to. */
 function memoryOf(maps: string, mem: string): Buffer {
   const descriptor = openSync(mem, 'r');
   const pieces: Buffer[] = [];

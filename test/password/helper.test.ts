@@ -13,7 +13,7 @@ import { number, scratch } from '../support/fido-rig.ts';
 import { askFrame, askingModule, confdir, parts, shippedPasswordHelper } from '../support/password-rig.ts';
 import { until } from '../support/until.ts';
 
-/** The daemon's side of the helper: against the program itself, and against whatever else could answer. */
+/** The daemon's side of the helper: against the program itself, and against other servers. */
 const directory = scratch('password-helper');
 const servers: Server[] = [];
 const connections: Socket[] = [];
@@ -47,7 +47,7 @@ function stackOf(options: string): { readonly program: string; readonly confdir:
   return { program, confdir: confdir(path.join(directory.path, `stack-${stacks}`), lines) };
 }
 
-/** A server in the place of the service manager. */
+/** A server instead of the service manager. */
 async function fake(
   talk: (socket: Socket, heard: () => Buffer) => void,
 ): Promise<{ readonly socket: string }> {
@@ -65,8 +65,8 @@ async function fake(
 }
 const isWiped = (bytes: Buffer) => bytes.every((byte) => byte === 0);
 
-describe('a check', { concurrency: 4 }, () => {
-  it('gives the verdict of the program', async () => {
+describe('a verification', { concurrency: 4 }, () => {
+  it('returns the verdict of the program', async () => {
     const options = {
       right: `password=${typed}`,
       wrong: 'password=other',
@@ -77,7 +77,7 @@ describe('a check', { concurrency: 4 }, () => {
       assert.equal(await helperAt(stackOf(line)).check(question()), verdict);
   });
 
-  it('gives the verdict that comes over a socket, in pieces too', async () => {
+  it('returns the verdict that arrives over a socket, also in pieces', async () => {
     for (const [code, verdict] of [
       [1, 'right'],
       [2, 'wrong'],
@@ -91,7 +91,7 @@ describe('a check', { concurrency: 4 }, () => {
     }
   });
 
-  it('sends one frame, as the page says, and wipes what it was given before it waits', async () => {
+  it('sends one frame, as the protocol says, and wipes the password before it waits', async () => {
     const heard: Buffer[] = [];
     const where = await fake((socket, all) => {
       const length = askFrame({ password: parts.password(typed) }).length;
@@ -110,14 +110,14 @@ describe('a check', { concurrency: 4 }, () => {
     assert.deepEqual(heard, [frame(0x71, ...fields)]);
   });
 
-  it('leaves out a source that the helper would not take', async () => {
+  it('omits a source that the helper would not accept', async () => {
     for (const source of ['x'.repeat(257), 'a\nb', 'a\0b', ''])
       assert.equal(await helperAt(stackOf(`password=${typed}`)).check(question({ source })), 'right');
     const { source: _, ...without } = question();
     assert.equal(await helperAt(stackOf(`password=${typed}`)).check(without), 'right');
   });
 
-  it('asks nobody about a name or a password that no account has', async () => {
+  it('does not connect for a name or a password that no account can have', async () => {
     const where = await fake(() => assert.fail('somebody was asked'));
     for (const changes of [
       { user: '' },
@@ -137,7 +137,7 @@ describe('a check', { concurrency: 4 }, () => {
   });
 });
 
-describe('a check has failed, and says so in the log', { concurrency: 4 }, () => {
+describe('a failed verification is logged', { concurrency: 4 }, () => {
   const wrong: Readonly<Record<string, Buffer>> = {
     'nothing at all': Buffer.alloc(0),
     'a verdict that is cut off': verdictFrame(1).subarray(0, 8),
@@ -154,12 +154,12 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
     'what was asked': askFrame(),
   };
   for (const [what, bytes] of Object.entries(wrong))
-    it(`it hears ${what}`, async () => {
+    it(`it receives ${what}`, async () => {
       const where = await fake((socket) => socket.end(bytes));
       assert.equal(await helperAt(where).check(question()), 'failed');
     });
 
-  it('nobody is there', async () => {
+  it('no helper listens', async () => {
     for (const where of [
       { socket: path.join(directory.path, 'none') },
       { program: path.join(directory.path, 'none') },
@@ -167,12 +167,12 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
       assert.equal(await helperAt(where).check(question()), 'failed');
   });
 
-  it('the program is something else', async () => {
+  it('the program is not a helper', async () => {
     for (const other of ['/bin/true', '/bin/false', '/bin/cat', '/usr/bin/yes', directory.path])
       assert.equal(await helperAt({ program: other }).check(question()), 'failed', other);
   });
 
-  it('the program is told a directory that is none', async () => {
+  it('the program is given a directory that does not exist', async () => {
     assert.equal(await helperAt({ program, confdir: '/nowhere' }).check(question()), 'failed');
   });
 
@@ -197,7 +197,7 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
     assert.equal(await helperAt(stackOf('hang'), 300).check(question()), 'failed');
   });
 
-  it('somebody else listens there: no byte is sent', async () => {
+  it('another uid listens on the socket: no byte is sent', async () => {
     let heard = 0;
     const where = await fake((socket) => socket.on('data', (bytes: Buffer) => (heard += bytes.length)));
     const listener = await listenAs(65_534, path.join(directory.path, 'stranger'));
@@ -213,7 +213,7 @@ describe('a check has failed, and says so in the log', { concurrency: 4 }, () =>
     assert.ok(heard > typed.length);
   });
 
-  it('with a line that holds nothing of what was typed', () => {
+  it('with a line that contains nothing of what was typed', () => {
     assert.ok(lines.length > 10);
     for (const line of lines) assert.match(line, /^\{"level":"warning","event":"password-helper-failed"/);
     assert.ok(!lines.join().includes(typed));
@@ -236,7 +236,7 @@ async function listenAs(uid: number, socket: string) {
   let said = '';
   child.stdout.on('data', (piece: Buffer) => (said += piece.toString()));
   const ended = new Promise((resolve) => child.on('close', resolve));
-  // The file is there before anybody can connect.
+  // The file exists before clients can connect.
   await until(() => said.startsWith('listens '), 60_000);
   return {
     socket,
@@ -248,8 +248,8 @@ async function listenAs(uid: number, socket: string) {
   };
 }
 
-describe('checks at once', () => {
-  it('are eight; the ninth is told so at once, and its place comes back', async () => {
+describe('concurrent verifications', () => {
+  it('are eight; the ninth is rejected at once, and its slot is freed', async () => {
     const waiting: Socket[] = [];
     const where = await fake((socket) => waiting.push(socket));
     const helper = helperAt(where);
@@ -270,7 +270,7 @@ describe('checks at once', () => {
     );
   });
 
-  it('give their places back when they fail', async () => {
+  it('free their slots when they fail', async () => {
     const helper = helperAt({ program: path.join(directory.path, 'none') });
     for (let round = 0; round < 3; round++) {
       const all = await Promise.all(Array.from({ length: 9 }, () => helper.check(question())));

@@ -14,7 +14,7 @@ import {
 } from '../support/password-rig.ts';
 import { until } from '../support/until.ts';
 
-/** What the helper reads, under the sanitizers, in front of a stack that takes every password. */
+/** Requests as the helper reads them, under the sanitizers, with a stack that accepts every password. */
 const directory = scratch('password-request');
 let program = '';
 let args: readonly string[] = [];
@@ -37,7 +37,7 @@ async function taken(bytes: Buffer, verdict = 'right'): Promise<void> {
   assert.deepEqual([asked.verdict, code, signal, stderr], [verdict, 0, null, '']);
 }
 
-/** The end of the stream does not come before the refusal: what is wrong is seen by itself. */
+/** The stream does not end before the refusal: the error is found without it. */
 async function refused(bytes: Buffer): Promise<void> {
   const { code, signal, stderr, stdout } = await helper().send(bytes).ended;
   assert.deepEqual([code, signal, stderr, stdout.length], [1, null, '', 0]);
@@ -118,7 +118,7 @@ const bad: Readonly<Record<string, Buffer>> = {
   'a field that runs past the frame': askFrame({ source: Buffer.from([0x04, 0xff, 0xff]) }),
 };
 
-describe('a request is taken', { concurrency: 4 }, () => {
+describe('a valid request is accepted', { concurrency: 4 }, () => {
   for (const [what, bytes] of Object.entries(good)) it(what, () => taken(bytes));
 
   it('that asks whether there is a password', () => taken(lookFrame('nobody-here'), 'set'));
@@ -130,7 +130,7 @@ describe('a request is taken', { concurrency: 4 }, () => {
   });
 });
 
-describe('a request is refused without a verdict', { concurrency: 4 }, () => {
+describe('an invalid request is refused without a verdict', { concurrency: 4 }, () => {
   for (const [what, bytes] of Object.entries(bad)) it(what, () => refused(bytes));
 
   for (const length of [0, 1, 3, 4, 5, 20, askFrame().length - 1])
@@ -139,7 +139,7 @@ describe('a request is refused without a verdict', { concurrency: 4 }, () => {
       assert.deepEqual([code, stdout.length], [1, 0]);
     });
 
-  it('when it does not come', async () => {
+  it('if it does not arrive', async () => {
     const asked = helper().send(askFrame().subarray(0, 20));
     const began = Date.now();
     const alarm = await asked.ended;
@@ -148,7 +148,7 @@ describe('a request is refused without a verdict', { concurrency: 4 }, () => {
   });
 });
 
-describe('a password that no account has is wrong, and PAM not asked', { concurrency: 4 }, () => {
+describe('a password that no account can have is wrong, and PAM is not called', { concurrency: 4 }, () => {
   const impossible = {
     'an empty one': '',
     'one with a NUL': 'correct\0horse',
@@ -172,7 +172,7 @@ describe('the command line', { concurrency: 4 }, () => {
       assert.deepEqual([code, stdout.length, stderr], [1, 0, '']);
     });
 
-  it('ends at once when nobody listens any more', async () => {
+  it('ends at once when the client has disconnected', async () => {
     const asked = helper();
     asked.child.stdout?.destroy();
     asked.send(askFrame());

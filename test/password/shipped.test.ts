@@ -16,8 +16,8 @@ before(async () => {
 const tool = (name: string, ...args: readonly string[]) =>
   execFileSync(name, [...args, program], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
-describe('the password helper that ships', () => {
-  it('is bound at once, lies anywhere, has no stack to execute, and uses libpam alone', () => {
+describe('the shipped password helper', () => {
+  it('is bound at once, position-independent, has no executable stack, and uses only libpam', () => {
     assert.match(tool('readelf', '-d'), /BIND_NOW/);
     assert.match(tool('readelf', '-h'), /DYN/);
     assert.match(tool('readelf', '-lW'), /GNU_RELRO/);
@@ -27,7 +27,7 @@ describe('the password helper that ships', () => {
     assert.equal(statSync(program).mode & 0o6000, 0);
   });
 
-  it('reads no environment, starts nothing, opens no thread, and is told no service', () => {
+  it('reads no environment, starts nothing, opens no thread, and takes no service name', () => {
     const symbols = tool('nm', '-D', '--undefined-only');
     assert.match(symbols, /pam_authenticate/);
     assert.doesNotMatch(symbols, /\b(secure_)?getenv|fork|exec[lv]|system@|popen|posix_spawn|pthread_create/);
@@ -49,7 +49,7 @@ describe('the shipped service', () => {
   const text = readFileSync(path.join(repoRoot, 'pam-config/pam.d/sallyport-password'), 'utf8');
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
-  it('ends each part in a line that refuses, includes nothing, and lets nobody in without a password', () => {
+  it('ends each part in a line that refuses, includes nothing, and accepts no login without a password', () => {
     for (const part of ['auth', 'account']) {
       const own = lines.filter((line) => line.startsWith(part));
       assert.match(own.at(-1) ?? '', /^\w+\s+required\s+pam_deny\.so$/, part);
@@ -89,7 +89,7 @@ describe('the numbers of the password helper', () => {
     assert.equal(inC.get('PASSWORD_PROTOCOL_VERSION'), numbers.protocolVersion);
   });
 
-  it('bound the same things on both sides', () => {
+  it('have the same limits on both sides', () => {
     const same = {
       USER_MAX: limits.userLength,
       SOURCE_MAX: limits.passwordSourceLength,

@@ -13,7 +13,7 @@ import {
   verdictIn,
 } from '../support/password-rig.ts';
 
-/** What a stack can want and say, and what becomes of it. */
+/** What a stack can request and return, and the verdict that follows. */
 const directory = scratch('password-stack');
 const programs: string[] = [];
 let module = '';
@@ -25,7 +25,7 @@ before(async () => {
 });
 after(() => directory.remove());
 
-/** A line for each option of test/native/pam_asks.c in `lines`; a line with a space is taken as it stands. */
+/** A line for each option of test/native/pam_asks.c in `lines`; a line with a space is used unchanged. */
 function stack(...lines: readonly string[]): readonly string[] {
   const written = lines.map((line) => (/^(auth|account) /.test(line) ? line.replace('ASKS', module) : ''));
   stacks += 1;
@@ -76,15 +76,15 @@ const wrong: readonly Code[] = [
   'credExpired',
   'credErr',
   'authtokExpired',
-  // libpam itself says PERM_DENIED of a stack where nobody has an opinion.
+  // libpam itself returns PERM_DENIED for a stack in which every module ignores the request.
   'ignore',
 ];
 const others = (Object.keys(pam) as Code[]).filter(
   (code) => !['success', 'newAuthtokReqd', ...wrong].includes(code),
 );
 
-describe('what the auth part says', { concurrency: 2 }, () => {
-  it('right, when the answer is the password', async () => {
+describe('results of the auth part', { concurrency: 2 }, () => {
+  it('right, if the answer is the password', async () => {
     await verdicts(asks('password=correct-horse'), 'right');
     await verdicts(
       asks('password=correct-horse'),
@@ -94,22 +94,22 @@ describe('what the auth part says', { concurrency: 2 }, () => {
   });
   for (const code of wrong) it(`wrong: ${code}`, () => verdicts(asks(`auth=${pam[code]}`), 'wrong'));
   for (const code of others) it(`failed: ${code}`, () => verdicts(asks(`auth=${pam[code]}`), 'failed'));
-  it('expired, unless the account says worse', async () => {
+  it('expired, unless the account part returns worse', async () => {
     await verdicts(asks('auth=12'), 'expired');
     await verdicts(asks('auth=12 account=13'), 'wrong');
     await verdicts(asks('auth=12 account=4'), 'failed');
   });
 });
 
-describe('what the account part says', { concurrency: 2 }, () => {
+describe('results of the account part', { concurrency: 2 }, () => {
   for (const code of wrong) it(`wrong: ${code}`, () => verdicts(asks(`account=${pam[code]}`), 'wrong'));
   for (const code of others) it(`failed: ${code}`, () => verdicts(asks(`account=${pam[code]}`), 'failed'));
   it('expired', () => verdicts(asks(`account=${pam.newAuthtokReqd}`), 'expired'));
-  it('is not heard when the password is wrong', () =>
+  it('is ignored when the password is wrong', () =>
     verdicts(asks(`password=other account=${pam.newAuthtokReqd}`), 'wrong'));
 });
 
-describe('a stack that wants something else has failed, and is not content in the end', {
+describe('a stack with other requests fails, even if it succeeds in the end', {
   concurrency: 2,
 }, () => {
   const failing: Readonly<Record<string, string>> = {
@@ -132,25 +132,25 @@ describe('a stack that wants something else has failed, and is not content in th
       await verdicts(stack(...lines.reverse(), 'account required ASKS'), 'failed');
     });
 
-  it('asks twice, and says wrong', () => verdicts(asks(`prompts=2 auth=${pam.authErr}`), 'failed'));
-  it('asks nothing: it has checked nothing', async () => {
+  it('asks twice, and returns wrong', () => verdicts(asks(`prompts=2 auth=${pam.authErr}`), 'failed'));
+  it('asks nothing: it has verified nothing', async () => {
     await verdicts(asks('prompts=0'), 'failed');
     await verdicts(asks(`prompts=0 auth=${pam.newAuthtokReqd}`), 'failed');
     await verdicts(stack('auth required pam_permit.so', 'account required pam_permit.so'), 'failed');
   });
-  it('asks nothing, and refuses: a lock may stand before the prompt', async () => {
+  it('asks nothing, and refuses: a lockout may precede the prompt', async () => {
     await verdicts(asks(`prompts=0 auth=${pam.maxtries}`), 'wrong');
     await verdicts(stack('auth required pam_deny.so', 'account required pam_deny.so'), 'wrong');
   });
-  it('asks in the account part alone', () =>
+  it('asks only in the account part', () =>
     verdicts(stack('auth required pam_permit.so', 'account required ASKS account_asks'), 'failed'));
 });
 
 describe('a stack', { concurrency: 2 }, () => {
-  it('may say what it likes', () => verdicts(asks('text password=correct-horse'), 'right'));
+  it('may return any text', () => verdicts(asks('text password=correct-horse'), 'right'));
 
-  // The delay that it wants is longer than this.
-  it('that wants a delay gets none', { timeout: 600_000 }, () =>
+  // The requested delay is longer than this.
+  it('that requests a delay gets none', { timeout: 600_000 }, () =>
     verdicts(asks('delay password=other'), 'wrong'),
   );
 
@@ -162,7 +162,7 @@ describe('a stack', { concurrency: 2 }, () => {
     }
   });
 
-  it('that is not there has failed, and "other" is not asked', async () => {
+  it('that does not exist fails, and "other" is not used', async () => {
     const args = stack();
     const [, where = ''] = args;
     mkdirSync(`${where}/none`);
@@ -172,7 +172,7 @@ describe('a stack', { concurrency: 2 }, () => {
     await verdicts(['--confdir', `/${'x/'.repeat(2_100)}`], 'failed');
   });
 
-  it('that is empty or cannot be loaded has let nobody in', async () => {
+  it('that is empty or cannot be loaded accepts no login', async () => {
     for (const args of [stack(), stack('auth required pam_no_such.so'), stack('auth nonsense ASKS')]) {
       const [program = ''] = programs;
       const { verdict } = await new RawPasswordHelper(program, args).send(askFrame()).ended;
@@ -180,7 +180,7 @@ describe('a stack', { concurrency: 2 }, () => {
     }
   });
 
-  it('without an account part lets nobody in', async () => {
+  it('without an account part accepts no login', async () => {
     const [program = ''] = programs;
     const { verdict } = await new RawPasswordHelper(program, stack('auth required ASKS')).send(askFrame())
       .ended;
@@ -189,7 +189,7 @@ describe('a stack', { concurrency: 2 }, () => {
 });
 
 describe('around a stack', { concurrency: 2 }, () => {
-  /** The plain one: the sanitizers have descriptors and settings of their own. */
+  /** The plain build: sanitizers have their own descriptors and settings. */
   async function said(bytes: Buffer, owner: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv } = {}) {
     const [, program = ''] = programs;
     const place = scratch('password-said');
@@ -211,7 +211,7 @@ describe('around a stack', { concurrency: 2 }, () => {
   }
   const env = { SECRET: 'hunter2', PATH: '/tmp', LD_BIND_NOW: '1' };
 
-  it('there is what PAM has to know, no more, and nothing of whoever started it', async () => {
+  it('PAM gets only the items that it needs, and nothing of the caller', async () => {
     assert.deepEqual(await said(askFrame(), { env }), [
       'service sallyport-password',
       'user alice',
@@ -232,17 +232,17 @@ describe('around a stack', { concurrency: 2 }, () => {
     ]);
   });
 
-  it('there is no source where none is given, and no more time than is asked for', async () => {
+  it('without a source none is set, and the time limit is the requested one', async () => {
     const lines = await said(askFrame({ source: parts.source(''), deadline: parts.deadline(29_001) }));
     assert.ok(lines.includes('rhost -') && lines.includes('alarm 30'), lines.join());
   });
 
-  it('others than root keep what unix_chkpwd needs to check their own password', async () => {
+  it('users other than root keep what unix_chkpwd needs to verify their own password', async () => {
     const lines = await said(askFrame(), { uid: 65534, gid: 65534 });
     assert.ok(lines.includes('privileges 0') && lines.includes('core 0 0'), lines.join());
   });
 
-  it('set-id it does nothing', async () => {
+  it('does nothing when it is set-id', async () => {
     const [, program = ''] = programs;
     const raised = path.join(directory.path, 'raised');
     copyFileSync(program, raised);
@@ -255,7 +255,7 @@ describe('around a stack', { concurrency: 2 }, () => {
     }
   });
 
-  it('a verdict is never what was not written', () => {
+  it('a verdict is never anything that was not written', () => {
     assert.equal(verdictIn(Buffer.alloc(9)), undefined);
   });
 });
