@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs';
+import { write } from 'node:fs';
 import { withDeadline } from '../lib/deadline.ts';
 import { limits } from '../limits.ts';
 import type { StoredAuditEvent } from './event.ts';
@@ -9,8 +9,6 @@ export interface AuditJournal {
   note(event: StoredAuditEvent): void;
   /** Resolves once what waits is written, or after a while. */
   close(): Promise<void>;
-  /** Writes what waits, once, before the process exits. */
-  writeNow(): void;
 }
 
 /** A pipe takes so much at once without mixing it with what others write (pipe(7), PIPE_BUF). */
@@ -23,8 +21,8 @@ const priorityOf = ({ outcome }: StoredAuditEvent) =>
   outcome === 'refused' || outcome === 'error' ? '<5>' : '<6>';
 
 /**
- * Invariants: a blocked journal delays no login and uses bounded memory; dropped lines are counted and reported; an
- * error waits for no other line.
+ * Invariants: a blocked journal delays no login, no stop and no crash, and uses bounded memory; dropped lines are
+ * counted and reported; an error waits for no other line.
  *
  * @param descriptor that lines go to; @param journal whether lines begin with their priority (sd-daemon(3))
  */
@@ -75,13 +73,6 @@ export function createAuditJournal(descriptor: number, journal: boolean): AuditJ
     close() {
       start();
       return withDeadline(writing ?? Promise.resolve(), farewell, () => undefined);
-    },
-    writeNow() {
-      try {
-        while (waiting.length > 0) writeSync(descriptor, next());
-      } catch {
-        // The trail has them.
-      }
     },
   };
 }

@@ -88,7 +88,6 @@ export async function storePart({ addon, configuration, keyring, log, manager, p
   const journal = createAuditJournal(2, process.env.JOURNAL_STREAM !== undefined);
   store.follow(counts.note);
   store.follow(journal.note);
-  process.once('exit', journal.writeNow);
   const rotation = createRotation({ store: opened, keyring, resealOthers: configuration.keep, log });
   const pruning = pruningOf({ configuration, log }, store);
   return {

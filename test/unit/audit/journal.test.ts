@@ -7,7 +7,6 @@ import { after, describe, it, mock } from 'node:test';
 import type { StoredAuditEvent } from '../../../daemon/audit/event.ts';
 import { createAuditJournal } from '../../../daemon/audit/journal.ts';
 import { limits } from '../../../daemon/limits.ts';
-import { projectRoot } from '../../support/project.ts';
 import { until } from '../../support/until.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-journal-'));
@@ -88,24 +87,9 @@ describe('the journal', () => {
       journal.note(eventOf(7));
       await journal.close();
       assert.equal(written(), 7);
-      journal.note(eventOf(8));
-      journal.writeNow();
-      assert.equal(written(), 8);
     } finally {
       mock.timers.reset();
       closeSync(file);
     }
-  });
-
-  it('gets the lines that wait when a defect ends the process', () => {
-    const module = join(projectRoot, 'dist/daemon/audit/journal.js');
-    const program = `
-      import { createAuditJournal } from ${JSON.stringify(module)};
-      const journal = createAuditJournal(1, false);
-      process.once('exit', journal.writeNow);
-      journal.note(${JSON.stringify(eventOf(7))});
-      process.exit(1);`;
-    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program]);
-    assert.match(stdout.toString(), /^sallyport-audit: .* seq=7\n$/);
   });
 });
