@@ -114,7 +114,7 @@ async function signedIn(): Promise<string> {
   const { url } = JSON.parse(
     must(process.execPath, [cliMain, '--config', config, 'portal', 'link', '--json']),
   );
-  const link = new URL(url).searchParams.get('link');
+  const link = new URLSearchParams(new URL(url).hash.slice(1)).get('link');
   const body = JSON.stringify({ user: 'root', by: 'link', link });
   let cookie: string | undefined;
   await until(async () => {

@@ -2,10 +2,15 @@ import type { Login, Plan } from './driver.ts';
 
 export type ModuleName =
   | 'empty stack'
+  | 'C floor'
+  | 'Node floor'
   | 'pam_google_authenticator'
   | 'pam_oath'
   | 'pam_sallyport'
-  | 'pam_sallyport, YubiKey';
+  | 'pam_sallyport, many users'
+  | 'pam_sallyport, base'
+  | 'pam_sallyport, YubiKey'
+  | 'pam_sallyport, ssh-sk';
 
 /** A module on its stack, with so many users. */
 export interface Contestant {
@@ -14,6 +19,8 @@ export interface Contestant {
   readonly users: number | undefined;
   /** Of the PAM service. */
   readonly service: string;
+  /** Put into the environment of PAM. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** How many logins a client may make in one run of many clients. */
   readonly mostLogins: number;
   /** Logins that make it warm. */
@@ -25,6 +32,9 @@ export interface Contestant {
   /** Only the one that is measured runs. */
   wake?(): void;
   rest?(): void;
+  /** Starts its daemon again. */
+  restart?(): Promise<void>;
+  stop?(): Promise<void>;
   /** CPU seconds that its daemon has used so far. */
   cpu?(): number;
 }

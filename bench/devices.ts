@@ -1,4 +1,5 @@
 import type { EnrolBody } from '../daemon/api/views.ts';
+import { pubLine } from '../test/support/ssh-keys.ts';
 import type { ModuleName } from './candidate.ts';
 import { otpsOf } from './otp.ts';
 import { codesOf, type Person } from './people.ts';
@@ -9,6 +10,11 @@ export interface Device {
   readonly module: ModuleName;
   /** In names of services and directories. */
   readonly name: string;
+  /** The name of the PAM service, where it plays a part. */
+  readonly service?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Of the last realm, in the configuration. */
+  readonly rule?: string;
   enrolment(person: Person): EnrolBody;
   codes(person: Person, first: number, count: number): string[];
 }
@@ -40,4 +46,17 @@ export const yubikey: Device = {
     verify: false,
   }),
   codes: ({ yubikey: key }, first, count) => otpsOf(key, first, count),
+};
+
+const sshKey = pubLine('bench');
+
+/** sshd has verified the key before PAM is reached, and says so in the environment; nothing is typed. */
+export const sshSk: Device = {
+  module: 'pam_sallyport, ssh-sk',
+  name: 'ssh-sk',
+  service: 'sshd',
+  environment: { SSH_AUTH_INFO_0: `publickey ${sshKey.split(' ').slice(0, 2).join(' ')}\n` },
+  rule: '\n[[realm.rule]]\nservices = ["sshd"]\naction = { accept = "ssh-sk" }\n',
+  enrolment: () => ({ kind: 'ssh-sk', publicKey: sshKey, verify: false }),
+  codes: (_person, _first, count) => Array.from({ length: count }, () => '-'),
 };

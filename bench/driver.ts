@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Contestant } from './candidate.ts';
 import { must, repository } from './machine.ts';
 
 /** What one client does: a login with each code, one after the other. */
@@ -19,22 +20,29 @@ export interface Login {
   readonly result: number;
 }
 
+type Service = Pick<Contestant, 'service' | 'environment'>;
+
 /** The one program that all modules are driven by: bench/native/drive.c. */
 export class Driver {
   readonly #directory: string;
   readonly #program: string;
+  readonly #prefix: readonly string[];
 
-  constructor(directory: string) {
+  /** @param prefix before its command */
+  constructor(directory: string, prefix: readonly string[] = []) {
     this.#directory = directory;
+    this.#prefix = prefix;
     this.#program = join(directory, 'drive');
     must('cc', ['-O2', '-o', this.#program, join(repository, 'bench/native/drive.c'), '-lpam']);
   }
 
   /** All clients begin at the same moment. */
-  async run(service: string, plans: readonly Plan[]): Promise<Login[]> {
+  async run({ service, environment }: Service, plans: readonly Plan[]): Promise<Login[]> {
     const plan = join(this.#directory, 'plan');
     writeFileSync(plan, plans.map(({ user, codes }) => `${[user, ...codes].join(' ')}\n`).join(''));
-    const lines = await outputOf(this.#program, [join(this.#directory, 'pam.d'), service, plan]);
+    const variables = Object.entries(environment ?? {}).map(([name, value]) => `${name}=${value}`);
+    const argv = [this.#program, join(this.#directory, 'pam.d'), service, plan, ...variables];
+    const lines = await outputOf([...this.#prefix, ...argv]);
     return lines.map((line) => {
       const [client = 0, start = 0, end = 0, result = -1] = line.split(' ').map(Number);
       return { client, start, end, result };
@@ -42,7 +50,8 @@ export class Driver {
   }
 }
 
-function outputOf(program: string, argv: readonly string[]): Promise<string[]> {
+function outputOf(command: readonly string[]): Promise<string[]> {
+  const [program = '', ...argv] = command;
   const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -52,7 +61,7 @@ function outputOf(program: string, argv: readonly string[]): Promise<string[]> {
     child.once('error', reject);
     child.once('close', (status) => {
       if (status === 0) resolve(output.trim().split('\n'));
-      else reject(new Error(`${program} ${argv.join(' ')}: status ${status}`));
+      else reject(new Error(`${command.join(' ')}: status ${status}`));
     });
   });
 }

@@ -1,4 +1,4 @@
-/** docs/reference/protocol.md, the module's side, apart from the product's own. */
+/** docs/reference/protocol.md, apart from the implementation in daemon/protocol/. */
 
 function frame(type: number, fields: readonly (readonly [number, Buffer | string])[]): Buffer {
   const parts = fields.map(([tag, value]) => {
@@ -35,3 +35,13 @@ export function helloFrame(user: string, service: string, realUid: number, rhost
 export function answerFrame(text: string): Buffer {
   return frame(0x02, [[0x20, text]]);
 }
+
+/** The daemon's side, of a login that succeeds. */
+export const promptFrame = frame(0x13, [
+  [0x30, 'Code: '],
+  [0x31, Buffer.from([0])],
+]);
+export const resultFrame = frame(0x15, [
+  [0x32, number(0)],
+  [0x33, Buffer.alloc(2)],
+]);

@@ -1,97 +1,113 @@
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import type { Contestant } from './candidate.ts';
-import { hotp, yubikey } from './devices.ts';
+import { hotp, sshSk, yubikey } from './devices.ts';
 import { Driver } from './driver.ts';
-import { type DaemonFigures, evaluate } from './goals.ts';
+import { measureFirstTouch } from './first-touch.ts';
+import { floors } from './floors.ts';
+import { type DaemonFigures, evaluate, type Figures } from './goals.ts';
+import { measureLatency } from './latency.ts';
 import { describeMachine, prepareMachine } from './machine.ts';
-import { type Cell, measure, median, unlessItFails } from './measure.ts';
+import { type Cell, measure, median, runLogins, unlessItFails } from './measure.ts';
 import { benchDirectory, enterNamespace } from './namespace.ts';
+import { type Options, parts, readOptions, usage } from './options.ts';
 import { emptyStack, googleAuthenticator, oath } from './peers.ts';
-import { Sallyport } from './sallyport.ts';
-import { goalTable, rowTable, verificationTable } from './table.ts';
-import { measureVerification } from './verification.ts';
-
-const usage = `usage: npm run bench [-- --quick] [-- --json]
-
-  --quick  fewer users and clients, in under a minute
-  --json   one JSON object instead of the tables
-
-Runs as root: it makes a mount namespace with accounts of its own.
-`;
+import { mostClients } from './people.ts';
+import { urgently } from './process.ts';
+import { measureRest, type Rest } from './rest.ts';
+import { Sallyport, type SallyportOptions } from './sallyport.ts';
+import type { Scope } from './scope.ts';
+import { goalTable, latencyTable, restTable, rowTable, touchLine, verificationTable } from './table.ts';
+import { measureVerification, type Verification } from './verification.ts';
 
 const exits = { usage: 2, notPermitted: 77 } as const;
-const repeats = 3;
 const starts = 3;
+const manyUsers = 'pam_sallyport, many users';
 
-/** What the figures of verifying are not. */
-const keyNote = `ES256, one after the other, from bytes to verdict, in a process that runs already. A login has one of these,
-after the touch. Whole logins by key are not timed: pam_u2f opens real keys alone, and those wait for a finger.`;
-
-interface Scope {
-  readonly clients: readonly number[];
-  /** Beside as many users as there are clients. */
-  readonly users: readonly number[];
-  /** Logins that the daemon has done before it is measured. */
-  readonly warmUp: number;
-  /** About how long one run takes. */
-  readonly seconds: number;
-  /** No new round of runs begins that would not end by then. */
-  readonly budget: number;
-}
-
-const whole: Scope = {
-  clients: [1, 16, 64],
-  users: [100_000, 1_000_000],
-  warmUp: 3_000,
-  seconds: 1.5,
-  budget: 900,
+type Measured = { -readonly [Name in keyof Figures]: Figures[Name] } & {
+  verifications?: readonly Verification[];
 };
-const quick: Scope = { clients: [1, 64], users: [10_000], warmUp: 800, seconds: 0.5, budget: 30 };
 
-interface Options {
-  readonly quick: boolean;
-  readonly json: boolean;
+function progress(text: string): void {
+  process.stderr.write(`${Math.round(performance.now() / 1000)} s: ${text}\n`);
 }
 
-function readOptions(): Options | undefined {
-  const flag = { type: 'boolean', default: false } as const;
+function everyFew(done: number): void {
+  if (done % 100_000 === 0) progress(`  ${done}`);
+}
+
+/** Each in a process of its own, with a store of its own. */
+async function lone(directory: string, { scope, base }: Options): Promise<Contestant[]> {
+  const options = { users: 1, warmUp: scope.warmUp, prefix: urgently };
+  const build = (other: Partial<SallyportOptions>): Sallyport =>
+    new Sallyport(directory, { ...options, device: hotp, ...other });
+  const sallyports = [
+    ...[hotp, yubikey, sshSk].map((device) => build({ device })),
+    build({ module: manyUsers, users: scope.most }),
+    ...(base === undefined ? [] : [build({ module: 'pam_sallyport, base', build: base })]),
+  ];
+  for (const sallyport of sallyports) {
+    progress(`preparing ${sallyport.module}`);
+    await sallyport.setUp(everyFew);
+    sallyport.rest();
+  }
+  return [
+    emptyStack(directory),
+    ...floors(directory, scope.warmUp),
+    googleAuthenticator(directory),
+    oath(directory, 1),
+    ...sallyports,
+  ];
+}
+
+async function measureOneClient(directory: string, options: Options, figures: Measured): Promise<void> {
+  const { scope } = options;
+  const driver = new Driver(directory, urgently);
+  const all = await lone(directory, options);
   try {
-    return parseArgs({ options: { quick: flag, json: flag } }).values;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
-    return undefined;
+    figures.latencies = await measureLatency(driver, all, { ...scope, progress });
+    say(options, latencyTable(figures.latencies));
+    const many = all.find(({ module }) => module === manyUsers);
+    if (many instanceof Sallyport) figures.daemon = await figuresOf(many, driver);
+    if (!options.parts.includes('rest')) return;
+    const rests: Rest[] = [];
+    const resting = all.filter(({ module }) => !/empty|YubiKey|ssh-sk|many/.test(module));
+    for (const plan of scope.rests) {
+      rests.push(...(await measureRest(driver, resting, plan, progress)));
+      figures.rests = rests;
+    }
+    say(options, restTable(rests));
+  } finally {
+    for (const one of all) await unlessItFails(progress, async () => one.stop?.());
   }
 }
 
-function progress(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
 /** In the order of the table. */
-async function contestants(directory: string, scope: Scope): Promise<Contestant[]> {
-  const counts = [...scope.clients, ...scope.users];
+async function contestants(
+  directory: string,
+  { clients, users, devices, warmUp }: Scope,
+): Promise<Contestant[]> {
+  const counts = [...clients, ...users];
   progress('writing the files of the peers');
   const peers = [
     emptyStack(directory),
     googleAuthenticator(directory),
-    ...counts.map((users) => oath(directory, users)),
+    ...counts.map((count) => oath(directory, count)),
   ];
   const sallyports = [
-    ...counts.map((users) => new Sallyport(directory, users, scope.warmUp, hotp)),
-    ...scope.clients.map((users) => new Sallyport(directory, users, scope.warmUp, yubikey)),
+    ...users.map((count) => new Sallyport(directory, { users: count, warmUp, device: hotp })),
+    ...devices.flatMap((device) =>
+      clients.map((count) => new Sallyport(directory, { users: count, warmUp, device })),
+    ),
   ];
   for (const sallyport of sallyports) {
     progress(`making a store of ${sallyport.users} accounts`);
-    await sallyport.setUp((done) => {
-      if (done % 100_000 === 0) progress(`  ${done}`);
-    });
+    await sallyport.setUp(everyFew);
     sallyport.rest();
   }
   return [...peers, ...sallyports];
 }
 
-/** Where users play a part, a store that was made for one number of clients serves that number alone. */
+/** Where users play a part, a store that was made for one number of clients serves only that number. */
 function cellsOf(all: readonly Contestant[], { clients, users }: Scope): Cell[] {
   return all.flatMap((contestant) => {
     const fits = (count: number): boolean =>
@@ -100,46 +116,57 @@ function cellsOf(all: readonly Contestant[], { clients, users }: Scope): Cell[] 
   });
 }
 
+async function measureCrowd(directory: string, options: Options, figures: Measured): Promise<void> {
+  const { scope } = options;
+  const driver = new Driver(directory);
+  const all = await contestants(directory, scope);
+  try {
+    figures.rows = await measure(driver, cellsOf(all, scope), { ...scope, progress });
+    say(options, rowTable(figures.rows));
+  } finally {
+    for (const one of all) await unlessItFails(progress, async () => one.stop?.());
+  }
+}
+
 async function figuresOf(sallyport: Sallyport, driver: Driver): Promise<DaemonFigures> {
+  progress(`restarting the daemon with ${sallyport.users} users`);
+  await unlessItFails(progress, () => runLogins(driver, { contestant: sallyport, clients: mostClients }, 20));
   const memory = sallyport.memory();
   const times: number[] = [];
   for (let start = 0; start < starts; start += 1)
     times.push((await unlessItFails(progress, () => sallyport.startUp(driver))) ?? Number.NaN);
+  sallyport.rest();
   return { users: sallyport.users, memory, startUp: median(times.filter(Number.isFinite)) };
 }
 
-async function bench(directory: string, options: Options): Promise<void> {
-  const scope = options.quick ? quick : whole;
-  const load = loadavg()[0] ?? 0;
-  prepareMachine(directory);
-  const driver = new Driver(directory);
+async function measureKeys(directory: string, options: Options, figures: Measured): Promise<void> {
   progress('verifying the assertion of a security key');
-  const verifications =
-    (await unlessItFails(progress, () =>
-      measureVerification(directory, { repeats, seconds: scope.seconds }),
-    )) ?? [];
-  const all = await contestants(directory, scope);
-  const daemons = all.filter((one) => one instanceof Sallyport);
-  try {
-    const rows = await measure(driver, cellsOf(all, scope), { repeats, ...scope, progress });
-    const largest = daemons.findLast(({ module }) => module === hotp.module);
-    if (largest === undefined) throw new Error('there is no daemon');
-    progress('starting the daemon anew');
-    const daemon = await figuresOf(largest, driver);
-    const goals = evaluate(rows, daemon);
-    const about = { machine: describeMachine(), load, date: new Date().toISOString(), node: process.version };
-    const figures = { ...about, quick: options.quick, rows, verifications, daemon, goals };
-    const tables = [
-      rowTable(rows),
-      verificationTable(verifications),
-      keyNote,
-      goalTable(goals),
-      lastLine(about),
-    ];
-    process.stdout.write(`${options.json ? JSON.stringify(figures) : tables.join('\n\n')}\n`);
-  } finally {
-    for (const daemon of daemons) await daemon.stop();
+  const { repeats, seconds } = options.scope;
+  figures.verifications = await measureVerification(directory, { repeats, seconds });
+  say(options, verificationTable(figures.verifications));
+  figures.firstTouch = await measureFirstTouch(directory);
+  say(options, touchLine(figures.firstTouch));
+}
+
+/** At once: whatever fails later, this is there. */
+function say({ json }: Options, table: string): void {
+  if (!json) process.stdout.write(`${table}\n\n`);
+}
+
+async function bench(directory: string, options: Options): Promise<void> {
+  const load = loadavg()[0] ?? 0;
+  const figures: Measured = { latencies: [], rests: [], rows: [] };
+  prepareMachine(directory);
+  const measures = { 'one-client': measureOneClient, crowd: measureCrowd, keys: measureKeys };
+  for (const part of ['one-client', 'crowd', 'keys'] as const) {
+    if (options.parts.includes(part) || (part === 'one-client' && options.parts.includes('rest')))
+      await unlessItFails(progress, () => measures[part](directory, options, figures));
   }
+  const isWhole = options.parts.length === parts.length;
+  const goals = evaluate(figures).filter(({ value }) => isWhole || Number.isFinite(value));
+  const about = { machine: describeMachine(), load, date: new Date().toISOString(), node: process.version };
+  say(options, `${goalTable(goals)}\n\n${lastLine(about)}`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...about, ...figures, goals })}\n`);
 }
 
 /** A machine that was busy before says little, and the reader should know. */
@@ -148,9 +175,18 @@ function lastLine(about: { machine: string; load: number; date: string; node: st
   return `${machine}, load before ${load.toFixed(1)}; ${date.slice(0, 10)}; Node ${node}`;
 }
 
-const options = readOptions();
+function options(): Options | undefined {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
+    return undefined;
+  }
+}
+
+const wanted = options();
 const directory = benchDirectory();
-if (options === undefined) {
+if (wanted === undefined) {
   process.exitCode = exits.usage;
 } else if (process.getuid?.() !== 0) {
   process.stderr.write('the benchmark makes a mount namespace, which takes root; run: sudo npm run bench\n');
@@ -158,5 +194,5 @@ if (options === undefined) {
 } else if (directory === undefined) {
   await enterNamespace(import.meta.filename, process.argv.slice(2));
 } else {
-  await bench(directory, options);
+  await bench(directory, wanted);
 }

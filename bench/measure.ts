@@ -24,7 +24,7 @@ export interface Cell {
   readonly clients: number;
 }
 
-type Run = Omit<Row, 'module' | 'users' | 'clients'>;
+export type Run = Omit<Row, 'module' | 'users' | 'clients'>;
 
 export interface Extent {
   readonly repeats: number;
@@ -109,17 +109,39 @@ export function loginsEach({ contestant, clients }: Cell, pace: number, seconds:
   return Math.max(clients === 1 ? 3 : 1, Math.min(wanted, clients === 1 ? wanted : contestant.mostLogins));
 }
 
-async function runCell(driver: Driver, { contestant, clients }: Cell, logins: number): Promise<Run> {
+/** What one run was, before it is summed up. */
+export interface Done {
+  readonly logins: readonly Login[];
+  /** CPU seconds that the daemon has used for them. */
+  readonly cpu?: number;
+}
+
+export async function runLogins(
+  driver: Driver,
+  { contestant, clients }: Cell,
+  logins: number,
+): Promise<Done> {
   const plans = contestant.plan(clients, logins);
   contestant.wake?.();
   const before = contestant.cpu?.();
-  const done = await driver.run(contestant.service, plans);
+  const done = await driver.run(contestant, plans);
   const after = contestant.cpu?.();
   contestant.went?.(plans, done);
   contestant.rest?.();
-  const run = summary(done);
-  if (before === undefined || after === undefined) return run;
-  return { ...run, cpu: ((after - before) / done.length) * 1000 };
+  return { logins: done, ...(before === undefined || after === undefined ? {} : { cpu: after - before }) };
+}
+
+async function runCell(driver: Driver, cell: Cell, logins: number): Promise<Run> {
+  return runOf([await runLogins(driver, cell, logins)]);
+}
+
+/** Several runs of one client as one. */
+export function runOf(parts: readonly Done[]): Run {
+  const logins = parts.flatMap((part) => part.logins);
+  const run = summary(logins);
+  const cpus = parts.map(({ cpu }) => cpu).filter((cpu) => cpu !== undefined);
+  if (cpus.length < parts.length) return run;
+  return { ...run, cpu: (cpus.reduce((a, b) => a + b, 0) / (run.logins - run.refused)) * 1000 };
 }
 
 export function summary(logins: readonly Login[]): Run {

@@ -1,7 +1,6 @@
 import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contestant } from './candidate.ts';
-import type { Plan } from './driver.ts';
 import { writeService } from './machine.ts';
 import { base32, codesOf, crowd, mostClients, type Person, people } from './people.ts';
 
@@ -10,10 +9,24 @@ const oathWindow = 20;
 /** The counter of pam_google_authenticator counts from 1; 0 means TOTP. */
 const googleFirst = 1;
 
-function plansOf(clients: number, logins: number, first: number): Plan[] {
-  return people
-    .slice(0, clients)
-    .map(({ name, secret }) => ({ user: name, codes: codesOf(secret, first, logins) }));
+/** Goes on where the last run ended; `reset` makes the files again at first, and after a code was refused. */
+function inSequence(first: number, reset: () => void): Pick<Contestant, 'plan' | 'went'> {
+  let next: number[] | undefined;
+  return {
+    plan(clients, logins) {
+      if (next === undefined) reset();
+      next ??= people.map(() => first);
+      const counters = next;
+      return people.slice(0, clients).map(({ name, secret }, index) => {
+        const from = counters[index] ?? first;
+        counters[index] = from + logins;
+        return { user: name, codes: codesOf(secret, from, logins) };
+      });
+    },
+    went(_plans, logins) {
+      if (logins.some(({ result }) => result !== 0)) next = undefined;
+    },
+  };
 }
 
 /** What libpam itself and the driver take. */
@@ -25,14 +38,14 @@ export function emptyStack(directory: string): Contestant {
     service: 'empty',
     mostLogins: Number.POSITIVE_INFINITY,
     warmUp: 50,
-    plan: (clients, logins) => plansOf(clients, logins, 0),
+    ...inSequence(0, () => undefined),
   };
 }
 
 /** A file for each user, so that their number plays no part. */
 export function googleAuthenticator(directory: string): Contestant {
   const files = join(directory, 'google');
-  mkdirSync(files, { mode: 0o700 });
+  mkdirSync(files, { mode: 0o700, recursive: true });
   writeService(directory, 'google', [
     `auth required pam_google_authenticator.so secret=${files}/\${USER} user=root no_strict_owner`,
   ]);
@@ -48,10 +61,7 @@ export function googleAuthenticator(directory: string): Contestant {
     service: 'google',
     mostLogins: Number.POSITIVE_INFINITY,
     warmUp: 10,
-    plan(clients, logins) {
-      people.slice(0, clients).forEach(reset);
-      return plansOf(clients, logins, googleFirst);
-    },
+    ...inSequence(googleFirst, () => people.forEach(reset)),
   };
 }
 
@@ -70,10 +80,7 @@ export function oath(directory: string, users: number): Contestant {
     service,
     mostLogins: oathWindow,
     warmUp: 3,
-    plan(clients, logins) {
-      copyFileSync(fresh, file);
-      return plansOf(clients, logins, 0);
-    },
+    ...inSequence(0, () => copyFileSync(fresh, file)),
   };
 }
 
@@ -84,7 +91,7 @@ function writeOathFile(path: string, users: number): void {
   const share = Math.ceil(others.length / real.length);
   const filler = Buffer.alloc(20, 7);
   const line = (name: string, secret: Buffer): string => `HOTP ${name} - ${secret.toString('hex')} 0\n`;
-  const file = openSync(path, 'wx', 0o600);
+  const file = openSync(path, 'w', 0o600);
   for (const [index, { name, secret }] of real.entries()) {
     const half = Math.floor(share * (index + 0.5));
     writeSync(

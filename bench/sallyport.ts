@@ -1,88 +1,118 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '../daemon/client/client.ts';
 import { rootedPaths } from '../daemon/config/defaults.ts';
 import type { Contestant, ModuleName } from './candidate.ts';
 import type { Device } from './devices.ts';
 import type { Driver, Login, Plan } from './driver.ts';
-import { cliMain, daemonMain, must, repository, writeService } from './machine.ts';
+import { must, repository, writeService } from './machine.ts';
 import { mostClients, people } from './people.ts';
+import { Daemon } from './process.ts';
 import { fillStore } from './seed-store.ts';
 
-const ticksPerSecond = Number(must('getconf', ['CLK_TCK']));
-const startDeadline = 300_000;
 /** A code that was used meanwhile is refused once; more than that is a defect, and says so by its figure. */
 const firstLogins = 5;
+let made = 0;
 
-/** sallyportd and pam_sallyport.so of this build, with a store of so many accounts. */
+/** A tree in which the project was built: of this commit, or of another one to compare it with. */
+export interface Build {
+  readonly directory: string;
+}
+
+const thisBuild: Build = { directory: repository };
+
+export interface SallyportOptions {
+  /** How many accounts the store has. */
+  readonly users: number;
+  /** It takes V8 some thousand logins to compile all that is used in one. */
+  readonly warmUp: number;
+  readonly device: Device;
+  /** As the tables call it; else after the device. */
+  readonly module?: ModuleName;
+  readonly build?: Build;
+  /** Before the command of the daemon. */
+  readonly prefix?: readonly string[];
+}
+
+/** sallyportd and pam_sallyport.so of one build, with a store. */
 export class Sallyport implements Contestant {
   readonly module: ModuleName;
   readonly users: number;
   readonly service: string;
   readonly mostLogins = Number.POSITIVE_INFINITY;
   readonly warmUp: number;
+  readonly environment: Readonly<Record<string, string>>;
   readonly #root: string;
+  readonly #cli: string;
   readonly #device: Device;
+  readonly #daemon: Daemon;
   /** The next code of each account. */
   readonly #next = new Map<string, number>();
-  #daemon: ChildProcess | undefined;
 
-  /** @param warmUp it takes V8 some thousand logins to compile all that is used in one */
-  constructor(directory: string, users: number, warmUp: number, device: Device) {
-    this.module = device.module;
+  constructor(directory: string, options: SallyportOptions) {
+    const { users, warmUp, device, build = thisBuild, prefix = [] } = options;
+    this.module = options.module ?? device.module;
     this.#device = device;
     this.users = users;
     this.warmUp = warmUp;
-    this.service = `sallyport-${device.name}-${users}`;
-    this.#root = join(directory, this.service);
-    const socket = rootedPaths(this.#root).pamSocket;
-    const module = join(repository, 'build/Release/pam_sallyport.so');
-    writeService(directory, this.service, [`auth required ${module} socket=${socket} first_factor=passed`]);
+    this.environment = device.environment ?? {};
+    made += 1;
+    const name = `sallyport-${device.name}-${users}-${made}`;
+    this.service = device.service ?? name;
+    this.#root = join(directory, name);
+    this.#cli = join(build.directory, 'dist/cli/main.js');
+    const main = join(build.directory, 'dist/daemon/main.js');
+    const { pamSocket } = rootedPaths(this.#root);
+    this.#daemon = new Daemon(
+      [...prefix, process.execPath, main, '--config', this.configFile],
+      pamSocket,
+      `${this.#root}.log`,
+    );
+    const module = join(build.directory, 'build/Release/pam_sallyport.so');
+    writeService(directory, this.service, [
+      `auth required ${module} socket=${pamSocket} first_factor=passed`,
+    ]);
+  }
+
+  get configFile(): string {
+    return join(this.#root, 'etc/sallyport.toml');
+  }
+
+  get paths(): ReturnType<typeof rootedPaths> {
+    return rootedPaths(this.#root);
   }
 
   /** Lays it out, fills it, starts the daemon and enrols those who will log in. */
-  async setUp(progress: (done: number) => void): Promise<void> {
-    must(process.execPath, [cliMain, 'init', '--root', this.#root]);
+  async setUp(progress: (done: number) => void = () => undefined): Promise<void> {
+    must(process.execPath, [this.#cli, 'init', '--root', this.#root]);
+    const { rule } = this.#device;
+    if (rule !== undefined) appendFileSync(this.configFile, rule);
     if (this.users > mostClients) await fillStore(this.#root, this.users, progress);
     await this.start();
-    const client = createClient({ socket: rootedPaths(this.#root).controlSocket });
+    const client = createClient({ socket: this.paths.controlSocket });
     for (const person of people.slice(0, this.users))
       await client.addFactor(person.name, this.#device.enrolment(person));
   }
 
-  async start(): Promise<void> {
-    const log = openSync(`${this.#root}.log`, 'a');
-    const daemon = spawn(process.execPath, [daemonMain, '--config', `${this.#root}/etc/sallyport.toml`], {
-      stdio: ['ignore', log, log],
-    });
-    this.#daemon = daemon;
-    const { pamSocket } = rootedPaths(this.#root);
-    const end = performance.now() + startDeadline;
-    // The root socket is the last thing that the daemon makes.
-    while (!existsSync(pamSocket)) {
-      if (daemon.exitCode !== null || performance.now() > end)
-        throw new Error(`sallyportd does not start:\n${readFileSync(`${this.#root}.log`, 'utf8')}`);
-      await delay(1);
-    }
+  start(): Promise<void> {
+    return this.#daemon.start();
   }
 
-  async stop(): Promise<void> {
-    const daemon = this.#daemon;
-    if (daemon === undefined || daemon.exitCode !== null) return;
-    const ended = new Promise((resolve) => daemon.once('exit', resolve));
-    this.wake();
-    daemon.kill('SIGTERM');
-    await ended;
+  stop(): Promise<void> {
+    return this.#daemon.stop();
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
   }
 
   wake(): void {
-    this.#daemon?.kill('SIGCONT');
+    this.#daemon.wake();
   }
 
   rest(): void {
-    this.#daemon?.kill('SIGSTOP');
+    this.#daemon.rest();
   }
 
   plan(clients: number, logins: number): Plan[] {
@@ -102,18 +132,12 @@ export class Sallyport implements Contestant {
   }
 
   cpu(): number {
-    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'latin1');
-    const [user = 0, system = 0] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13)
-      .map(Number);
-    return (user + system) / ticksPerSecond;
+    return this.#daemon.cpu();
   }
 
   /** Anonymous memory, in bytes. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'latin1');
+    const status = readFileSync(`/proc/${this.#daemon.pid}/status`, 'latin1');
     return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
@@ -124,18 +148,12 @@ export class Sallyport implements Contestant {
     await this.start();
     for (let tries = 0; tries < firstLogins; tries += 1) {
       const plans = this.plan(1, 1);
-      const logins = await driver.run(this.service, plans);
+      const logins = await driver.run(this, plans);
       this.went(plans, logins);
       const [login] = logins;
       if (login?.result === 0) return (login.end - begun) / 1e6;
     }
     return Number.NaN;
-  }
-
-  get #pid(): number {
-    const pid = this.#daemon?.pid;
-    if (pid === undefined) throw new Error('sallyportd was not started');
-    return pid;
   }
 }
 

@@ -131,8 +131,8 @@ async function bench(directory: string, wanted: readonly string[]): Promise<void
   prepareMachine(directory);
   must('ip', ['link', 'set', 'lo', 'up']);
   const driver = new Driver(directory);
-  const sallyport = new Sallyport(directory, 1, 0, hotp);
-  await sallyport.setUp(() => undefined);
+  const sallyport = new Sallyport(directory, { users: 1, warmUp: 0, device: hotp });
+  await sallyport.setUp();
   await sallyport.stop();
   const root = join(directory, sallyport.service);
   const paths = rootedPaths(root);
@@ -161,8 +161,7 @@ async function bench(directory: string, wanted: readonly string[]): Promise<void
   const p95 = async (): Promise<number> => {
     const end = performance.now() + window;
     const done: Login[] = [];
-    while (performance.now() < end)
-      done.push(...(await driver.run(sallyport.service, sallyport.plan(1, logins))));
+    while (performance.now() < end) done.push(...(await driver.run(sallyport, sallyport.plan(1, logins))));
     const run = summary(done);
     if (run.refused > 0) throw new Error(`${run.refused} logins of the owner were refused`);
     return run.p95;

@@ -1,5 +1,8 @@
+import type { FirstTouch } from './first-touch.ts';
 import type { Goal } from './goals.ts';
-import type { Row } from './measure.ts';
+import type { Latency } from './latency.ts';
+import { median, type Row, type Run } from './measure.ts';
+import type { Rest } from './rest.ts';
 import type { Verification } from './verification.ts';
 
 /** Tables in Markdown, so that they can be put into a document as they are. */
@@ -20,6 +23,40 @@ export function rowTable(rows: readonly Row[]): string {
   );
 }
 
+export function latencyTable(latencies: readonly Latency[]): string {
+  const middle = (runs: Latency['warm'], figure: (run: Run) => number | undefined): number =>
+    median(runs.map((run) => (run && figure(run)) ?? Number.NaN).filter(Number.isFinite));
+  const refusedOf = (runs: Latency['warm']): number =>
+    runs.reduce((sum, run) => sum + (run?.refused ?? 0), 0);
+  const cells = latencies.map(({ module, cold, warm }) => {
+    const times = [cold, warm].flatMap((runs) => [
+      middle(runs, ({ p50 }) => p50),
+      middle(runs, ({ p95 }) => p95),
+    ]);
+    const cpus = [cold, warm].map((runs) => middle(runs, ({ cpu }) => cpu));
+    return [
+      module,
+      ...times.map((time) => number(time, 2)),
+      ...cpus.map((cpu) => (Number.isFinite(cpu) ? number(cpu, 2) : '')),
+      number(refusedOf(cold) + refusedOf(warm), 0),
+    ];
+  });
+  const times = ['cold p50 ms', 'p95', 'warm p50 ms', 'p95'];
+  return table(['one client', ...times, 'daemon CPU ms, cold', 'warm', 'refused'], cells);
+}
+
+export function restTable(rests: readonly Rest[]): string {
+  const cells = rests.map(({ module, seconds, times }) => [
+    module,
+    String(seconds),
+    number(median(times), 1),
+    number(Math.min(...times), 1),
+    number(Math.max(...times), 1),
+    String(times.length),
+  ]);
+  return table(['a lone login', 'after s', 'p50 ms', 'fastest', 'slowest', 'logins'], cells);
+}
+
 export function verificationTable(verifications: readonly Verification[]): string {
   const cells = verifications.map(({ by, p50, p95, rate, cpu, load }) => [
     by,
@@ -35,14 +72,19 @@ export function verificationTable(verifications: readonly Verification[]): strin
   );
 }
 
+export function touchLine({ first, later }: FirstTouch): string {
+  return `Assertion at control.sock: the first after a start ${number(first, 1)} ms, later ones ${number(later, 1)} ms.`;
+}
+
 export function goalTable(goals: readonly Goal[]): string {
-  const cells = goals.map(({ what, value, atMost, atLeast, unit, met }) => [
+  const cells = goals.map(({ what, value, spread, atMost, atLeast, unit, met }) => [
     what,
     `${number(value, value < 10 ? 2 : 0)} ${unit}`,
+    spread === undefined ? '' : spread.map((end) => number(end, 2)).join(' to '),
     `${atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`} ${unit}`,
     met ? 'met' : 'missed',
   ]);
-  return table(['what', 'measured', 'goal', ''], cells);
+  return table(['what', 'measured', 'rounds', 'goal', ''], cells);
 }
 
 function number(value: number, digits: number): string {

@@ -3,8 +3,9 @@
  * own, go through pam_start, pam_authenticate and pam_end, one login after the other, all beginning at
  * the same moment.
  *
- *   drive CONFDIR SERVICE PLANFILE
+ *   drive CONFDIR SERVICE PLANFILE [NAME=VALUE ...]
  *
+ * Each NAME=VALUE is put into the environment of PAM.
  * A line of PLANFILE is one client: USER CODE CODE ... ; prints one line a login:
  *   CLIENT START_NS END_NS PAM_RESULT
  */
@@ -52,19 +53,22 @@ static int answer(int count, const struct pam_message **messages, struct pam_res
     return PAM_SUCCESS;
 }
 
-static int log_in(const char *directory, const char *service, const char *user, char *code) {
+static int log_in(char **argv, const char *user, char *code) {
     const struct pam_conv conversation = {answer, code};
     pam_handle_t *handle = NULL;
-    int result = pam_start_confdir(service, user, &conversation, directory, &handle);
+    int result = pam_start_confdir(argv[2], user, &conversation, argv[1], &handle);
     if (result != PAM_SUCCESS)
         return result;
-    result = pam_authenticate(handle, 0);
+    for (char **variable = argv + 4; *variable != NULL && result == PAM_SUCCESS; variable++)
+        result = pam_putenv(handle, *variable);
+    if (result == PAM_SUCCESS)
+        result = pam_authenticate(handle, 0);
     pam_end(handle, result);
     return result;
 }
 
 /* Waits for the start shot: the parent closes its end of the pipe. */
-static void work(const struct client *client, const char *directory, const char *service, const int shot[2]) {
+static void work(const struct client *client, char **argv, const int shot[2]) {
     char nothing;
     close(shot[1]);
     while (read(shot[0], &nothing, 1) < 0 && errno == EINTR)
@@ -72,7 +76,7 @@ static void work(const struct client *client, const char *directory, const char 
     for (size_t i = 0; i < client->count; i++) {
         struct login *login = &client->logins[i];
         login->start = now();
-        login->result = log_in(directory, service, client->user, client->codes[i]);
+        login->result = log_in(argv, client->user, client->codes[i]);
         login->end = now();
     }
 }
@@ -117,8 +121,8 @@ int main(int argc, char **argv) {
     static struct client clients[MOST_CLIENTS];
     size_t count = 0;
     int shot[2];
-    if (argc != 4 || read_plan(argv[3], clients, &count) != 0 || pipe(shot) != 0) {
-        fprintf(stderr, "usage: drive CONFDIR SERVICE PLANFILE\n");
+    if (argc < 4 || read_plan(argv[3], clients, &count) != 0 || pipe(shot) != 0) {
+        fprintf(stderr, "usage: drive CONFDIR SERVICE PLANFILE [NAME=VALUE ...]\n");
         return 2;
     }
     for (size_t c = 0; c < count; c++) {
@@ -126,7 +130,7 @@ int main(int argc, char **argv) {
         if (child < 0)
             return 1;
         if (child == 0) {
-            work(&clients[c], argv[1], argv[2], shot);
+            work(&clients[c], argv, shot);
             _exit(0);
         }
     }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { evaluate } from '../../../bench/goals.ts';
-import { loginsEach, quantile, type Row, summary, unlessItFails } from '../../../bench/measure.ts';
+import { evaluate, type Figures } from '../../../bench/goals.ts';
+import { loginsEach, quantile, type Row, type Run, summary, unlessItFails } from '../../../bench/measure.ts';
+import { parts, readOptions } from '../../../bench/options.ts';
 import { nextAfter } from '../../../bench/sallyport.ts';
+import { goalTable, latencyTable, restTable } from '../../../bench/table.ts';
 
 const PAM_AUTH_ERR = 7;
 
@@ -28,6 +30,29 @@ const rows: readonly Row[] = [
   row('pam_sallyport', 1, 5000, 1.8, 600),
 ];
 
+function run(p50: number, cpu?: number): Run {
+  return { p50, p95: p50, rate: 1, refused: 0, logins: 50, runs: 1, ...(cpu === undefined ? {} : { cpu }) };
+}
+
+const all: Figures = {
+  latencies: [
+    { module: 'C floor', cold: [run(1, 1)], warm: [run(1, 1)] },
+    { module: 'Node floor', cold: [run(2, 2)], warm: [run(2, 2)] },
+    { module: 'pam_google_authenticator', cold: [run(8)], warm: [run(8)] },
+    { module: 'pam_oath', cold: [run(1)], warm: [run(1)] },
+    { module: 'pam_sallyport', cold: [run(3, 3)], warm: [run(2, 2)] },
+    { module: 'pam_sallyport, YubiKey', cold: [], warm: [run(2.4)] },
+    { module: 'pam_sallyport, many users', cold: [], warm: [run(2.4)] },
+    { module: 'pam_sallyport, base', cold: [run(4, 4)], warm: [run(4, 4)] },
+  ],
+  rests: [
+    { module: 'pam_google_authenticator', seconds: 5, times: [5, 5, 6] },
+    { module: 'pam_sallyport', seconds: 5, times: [4, 3, 20] },
+  ],
+  rows,
+  firstTouch: { first: 80, later: 1 },
+};
+
 describe('the figures of the benchmark', () => {
   it('takes times and rate from the logins that succeeded alone', () => {
     const run = summary([
@@ -51,22 +76,51 @@ describe('the figures of the benchmark', () => {
   });
 
   it('meets a goal that is reached exactly, and says the value of one that is missed', () => {
-    const goals = evaluate(rows, { users: 5000, memory: 100e6, startUp: 501 });
-    assert.deepEqual(
-      goals.map(({ value, met }) => [Number(value.toFixed(3)), met]),
-      [
-        [0.15, true],
-        [0.75, true],
-        [3, true],
-        [1.2, true],
-        [100, true],
-        [501, false],
+    const goals = evaluate({ ...all, daemon: { users: 5000, memory: 100e6, startUp: 501 } });
+    const shown = goals.map(({ what, value, met }) => `${what}: ${Number(value.toFixed(3))} ${met}`);
+    assert.deepEqual(shown, [
+      'warm, p50, of Node floor: 1 true',
+      'cold, p50, of Node floor: 1.5 false',
+      'warm, p50, of C floor: 2 true',
+      'cold, p50, of C floor: 3 false',
+      'warm, p50, of pam_google_authenticator: 0.25 true',
+      'cold, p50, of pam_google_authenticator: 0.375 true',
+      'warm, p50, of pam_oath: 2 false',
+      'cold, p50, of pam_oath: 3 false',
+      'after 5 s of rest, p50, of pam_google_authenticator: 0.8 true',
+      'after 5 s of rest, slowest, of p50: 5 false',
+      'CPU of the daemon, cold, of that of the base: 0.75 false',
+      'CPU of the daemon, warm, of that of the base: 0.5 true',
+      '64 clients, rate, of the better peer: 3 false',
+      'YubiKey, warm, p50, of HOTP: 1.2 true',
+      'ssh-sk, warm, p50, of HOTP: NaN false',
+      'warm, p50, 5000 users of one user: 1.2 true',
+      'anonymous memory at 5000 users: 100 true',
+      'first login after a start at 5000 users: 501 false',
+      'first verification of an assertion: 80 true',
+    ]);
+  });
+
+  it('compare what was measured in the same round, and show how far the rounds are apart', () => {
+    const slowed = (factor: number) => run(2 * factor, factor);
+    const [goal] = evaluate({
+      ...all,
+      latencies: [
+        { module: 'Node floor', cold: [], warm: [run(1), undefined, run(10), run(2)] },
+        { module: 'pam_sallyport', cold: [], warm: [run(3), run(7), slowed(10), slowed(2)] },
       ],
-    );
+    });
+    assert.deepEqual([goal?.value, goal?.spread], [2, [2, 3]]);
+  });
+
+  it('take the share of CPU from the Node floor where there is no base', () => {
+    const without = all.latencies.filter(({ module }) => module !== 'pam_sallyport, base');
+    const cpus = evaluate({ ...all, latencies: without }).filter(({ what }) => what.startsWith('CPU'));
+    assert.ok(cpus.every(({ what, value }) => what.endsWith('of that of 2026-11-24') && value > 0));
   });
 
   it('counts a figure that is missing as missed', () => {
-    const goals = evaluate([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
+    const goals = evaluate({ latencies: [], rests: [], rows: [] });
     assert.ok(goals.every(({ met }) => !met));
   });
 
@@ -94,7 +148,30 @@ describe('the figures of the benchmark', () => {
     };
     assert.equal(await unlessItFails((text) => said.push(text), failing), undefined);
     assert.deepEqual(said, ['not measured: the driver ended with 7']);
-    const goals = evaluate([], { users: 5000, memory: Number.NaN, startUp: Number.NaN });
-    assert.ok(goals.every(({ met }) => !met));
+  });
+
+  it('are printed where all, some or none of them are there', () => {
+    const { latencies, rests } = all;
+    const empty = latencies.map(({ module }) => ({ module, cold: [undefined], warm: [] }));
+    for (const table of [
+      latencyTable(latencies),
+      latencyTable(empty),
+      restTable(rests),
+      restTable(rests.map((rest) => ({ ...rest, times: [] }))),
+      goalTable(evaluate({ latencies: empty, rests: [], rows: [] })),
+    ])
+      assert.doesNotMatch(table, /NaN|Infinity|undefined/);
+  });
+});
+
+describe('the options of the benchmark', () => {
+  it('are all parts unless some are named', () => {
+    assert.deepEqual(readOptions([]).parts, parts);
+    assert.deepEqual(readOptions(['--only', 'keys,rest']).parts, ['rest', 'keys']);
+  });
+
+  it('with an unknown part, two extents or a base without a build are errors', () => {
+    for (const argv of [['--only', 'warm'], ['--quick', '--long'], ['--base', '/nonexistent'], ['--fast']])
+      assert.throws(() => readOptions(argv), argv.join(' '));
   });
 });
