@@ -1,4 +1,4 @@
-import { readEnrol } from '../daemon/api/schema.ts';
+import { checkEnrol } from '../daemon/api/schema.ts';
 import { changeAs, readAs } from './authorised-calls.ts';
 import type { ApiRequest, Handlers, ServerContext } from './context.ts';
 import { PortalError } from './http/errors.ts';
@@ -11,7 +11,7 @@ export const userRoutes = {
 
   'POST /api/users/:user/factors': async (context, call) => {
     // The portal never adds an unverified factor, even if the daemon would allow its uid to.
-    const body = { ...readEnrol(await call.body()), verify: true };
+    const body = { ...checkEnrol(await call.body()), verify: true };
     return changeAs(context, call, (person) => person.addFactor(userOf(call), body));
   },
 

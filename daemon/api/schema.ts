@@ -1,86 +1,49 @@
 import * as v from 'valibot';
 import { auditKinds, auditOutcomes } from '../audit/event.ts';
+import { bypassRequest } from '../factors/bypass.ts';
+import { type NewFactor, requestSchema } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { parseNetwork } from '../lib/network.ts';
 import { limits } from '../limits.ts';
+import type { EnrolRequest } from '../verifier/contract.ts';
 import type { ExemptBody, MoveBody } from './account-views.ts';
 import type { ApprovalAnswerBody, AttestationBody, SignInAnswerBody, SignInBody } from './sign-in-views.ts';
-import type {
-  AuditQuery,
-  CeremonyBody,
-  EnrolBody,
-  ExplainQuery,
-  FollowQuery,
-  TrailQuery,
-  VerifyBody,
-} from './views.ts';
+import type { AuditQuery, EnrolBody, ExplainQuery, FollowQuery, TrailQuery, VerifyBody } from './views.ts';
 
 /** Nothing but a message's own words: valibot's texts quote what was sent, and that may be a secret. */
 const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));
 const code = v.pipe(v.string(), v.minBytes(1), v.maxBytes(limits.answerLength));
-const digits = v.picklist([6, 7, 8]);
-const algorithm = v.picklist(['sha1', 'sha256', 'sha512']);
 /** A request holds more than a name may, so that the message about a long name is the one about names. */
 const name = v.exactOptional(text(4 * limits.factorNameLength));
-const secret = v.pipe(v.string(), v.base64(), v.maxLength(512));
-const proof = { name, code: v.exactOptional(code), verify: v.boolean() };
-
-const u2f = {
-  kind: v.literal('u2f'),
-  credentialId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/), v.maxLength(limits.credentialIdText)),
-  publicKey: secret,
-  algorithm: v.picklist(['es256', 'eddsa', 'rs256']),
-  appId: text(limits.appIdLength),
-  verified: v.boolean(),
+const proof = {
+  name,
+  code: v.exactOptional(
+    v.pipe(
+      code,
+      v.transform((typed): Buffer => Buffer.from(typed)),
+    ),
+  ),
+  verify: v.boolean(),
 };
 
-const ceremonyBody = v.variant('kind', [
-  v.strictObject({ kind: v.literal('webauthn'), name }),
-  v.strictObject({ ...u2f, name }),
-]);
+/** A request that adds a factor, in the bytes that the verifier wipes. */
+export type EnrolInput = Omit<EnrolRequest, 'actor' | 'user' | 'kind'> & NewFactor<'code' | 'touch' | 'none'>;
+const enrolBody = requestSchema({
+  code: proof,
+  none: proof,
+  // With a touch it is a ceremony.
+  touch: { name, verify: v.literal(false) },
+}) as v.GenericSchema<unknown, EnrolInput>;
+export type CeremonyInput = Pick<EnrolInput, 'name'> & NewFactor<'making' | 'touch'>;
+const ceremonyBody = requestSchema({ making: { name }, touch: { name } }) as v.GenericSchema<
+  unknown,
+  CeremonyInput
+>;
 /** CTAP 2.1, 6.5.1: a PIN has at most 63 bytes. */
 const ceremonyNextBody = v.strictObject({
   seen: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   pin: v.exactOptional(v.pipe(v.string(), v.minBytes(1), v.maxBytes(63))),
 });
-
-const enrolBody = v.variant('kind', [
-  v.strictObject({
-    kind: v.literal('totp'),
-    secret,
-    digits,
-    period: v.pipe(
-      v.number(),
-      v.safeInteger(),
-      v.minValue(limits.totpPeriod.least),
-      v.maxValue(limits.totpPeriod.most),
-    ),
-    algorithm,
-    ...proof,
-  }),
-  v.strictObject({
-    kind: v.literal('hotp'),
-    secret,
-    digits,
-    algorithm,
-    counter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-    ...proof,
-  }),
-  v.variant('validation', [
-    v.strictObject({ kind: v.literal('yubikey'), validation: v.literal('cloud'), ...proof }),
-    v.strictObject({
-      kind: v.literal('yubikey'),
-      validation: v.literal('local'),
-      publicId: text(64),
-      privateId: secret,
-      secret,
-      ...proof,
-    }),
-  ]),
-  v.strictObject({ ...u2f, name, verify: v.literal(false) }),
-  v.strictObject({ kind: v.literal('ssh-sk'), publicKey: text(limits.sshKeyText), ...proof }),
-  v.strictObject({ kind: v.literal('recovery'), ...proof }),
-]);
 
 /** What a browser sends of a key: certificates are the longest of it. */
 const binary = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]*$/), v.maxLength(limits.browserAnswer));
@@ -169,8 +132,18 @@ const confirmedQuery = v.strictObject({ confirmed: v.exactOptional(v.literal('tr
 
 type Input = unknown;
 
-export const readEnrol = (input: Input): EnrolBody => check(enrolBody, input);
-export const readCeremony = (input: Input): CeremonyBody => check(ceremonyBody, input);
+export const readEnrol = (input: Input): EnrolInput => check(enrolBody, input);
+/** Checks a request that is passed on as it is. */
+export const checkEnrol = (input: Input): EnrolBody => {
+  wipeBytes(readEnrol(input));
+  // What was read is what it says: no field has a default.
+  return input as EnrolBody;
+};
+/** Wipes the secrets of a request that was read. */
+export function wipeBytes(read: object): void {
+  for (const value of Object.values(read)) if (Buffer.isBuffer(value)) value.fill(0);
+}
+export const readCeremony = (input: Input): CeremonyInput => check(ceremonyBody, input);
 export const readCeremonyNext = (input: Input): { readonly seen: number; readonly pin?: string } =>
   check(ceremonyNextBody, input);
 export const readPortalSettings = (input: Input): { readonly digest: string } =>
@@ -247,13 +220,12 @@ const reportBody = v.strictObject({
 
 export const readReport = (input: unknown): readonly string[] => check(reportBody, input).accounts;
 
-const { shortest, longest, usual } = limits.bypass;
+const { kind: bypassKind, ...bypassFields } = bypassRequest.entries;
+const bypassBody = v.strictObject(bypassFields);
 
-export const bypassBody = v.strictObject({
-  forMs: v.exactOptional(
-    v.pipe(v.number(), v.safeInteger(), v.minValue(shortest), v.maxValue(longest)),
-    usual,
-  ),
+export const readBypass = (input: unknown): NewFactor<'issuer'> => ({
+  kind: bypassKind.literal,
+  ...check(bypassBody, input),
 });
 
 const backupBody = v.strictObject({ withMasterKey: v.boolean() });

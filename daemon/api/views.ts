@@ -2,8 +2,7 @@ import type { AuditKind, AuditOutcome, StoredAuditEvent } from '../audit/event.t
 import type { EventFilter } from '../audit/filter.ts';
 import type { Realm } from '../config/contract.ts';
 import type { OtpAlgorithm, OtpDigits, RequirableKind } from '../factors/contract.ts';
-import type { FactorSummary } from '../factors/kinds.ts';
-import type { PlainHotp, PlainTotp, PlainU2f, PlainYubikey } from '../factors/plain-factors.ts';
+import type { FactorSummary, NewFactorJson } from '../factors/kinds.ts';
 import type { Exemption } from '../policy/contract.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { LastLogin, StoreHealth, TrailCheck, TrailFault } from '../store/contract.ts';
@@ -167,28 +166,15 @@ export interface ChangeView {
   readonly warning?: string;
 }
 
+/** A security key that was made elsewhere is added here without a touch; with one, see CeremonyBody. */
 export type EnrolBody = {
   readonly name?: string;
   readonly code?: string;
   readonly verify: boolean;
-} & (
-  | ({ readonly kind: 'totp' } & PlainTotp)
-  | ({ readonly kind: 'hotp' } & PlainHotp)
-  /** Validated by the realm's servers; `code` is a touch. */
-  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
-  | ({ readonly kind: 'yubikey'; readonly validation: 'local' } & PlainYubikey)
-  /** Without a touch; with one, see CeremonyBody. */
-  | ({ readonly kind: 'u2f' } & PlainU2f)
-  /** The line of a .pub file. */
-  | { readonly kind: 'ssh-sk'; readonly publicKey: string }
-  | { readonly kind: 'recovery' }
-);
+} & NewFactorJson<'code' | 'touch' | 'none'>;
 
 /** What a security key is enrolled with, touched at the machine. */
-export type CeremonyBody = { readonly name?: string } & (
-  | { readonly kind: 'webauthn' }
-  | ({ readonly kind: 'u2f' } & PlainU2f)
-);
+export type CeremonyBody = { readonly name?: string } & NewFactorJson<'making' | 'touch'>;
 
 /** Numbered, so that a client misses none. */
 export type CeremonyStep = { readonly number: number } & (

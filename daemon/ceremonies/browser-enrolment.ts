@@ -1,6 +1,7 @@
 import type { AttestationBody, CreationOptionsView } from '../api/sign-in-views.ts';
 import { originIn } from '../authenticators/approvals.ts';
 import type { Configuration } from '../config/in-force.ts';
+import { browserKind } from '../factors/kinds.ts';
 import { setBoundedPerOwner } from '../lib/bounded-map.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -68,7 +69,7 @@ export function createBrowserKeys(options: BrowserKeyOptions): BrowserKeys {
         transports: answer.transports,
       };
       const name = found.name === undefined ? {} : { name: found.name };
-      return verifier.enrol({ actor, user: account, verify: true, kind: 'webauthn', registration, ...name });
+      return verifier.enrol({ actor, user: account, verify: true, kind: browserKind, registration, ...name });
     },
   };
 }

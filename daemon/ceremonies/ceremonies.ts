@@ -1,6 +1,8 @@
 import { isControlCode } from '../api/error-codes.ts';
-import type { CeremonyBody, CeremonyStep, CeremonyView } from '../api/views.ts';
+import type { CeremonyInput } from '../api/schema.ts';
+import type { CeremonyStep, CeremonyView } from '../api/views.ts';
 import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
+import { isTouched } from '../factors/kinds.ts';
 import type { FidoEvent, HostFacts } from '../host/contract.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
@@ -13,7 +15,7 @@ import { keyFailureText } from '../verifier/prompt-texts.ts';
  * requests. Kept in memory, and lost when the daemon stops.
  */
 export interface Ceremonies {
-  begin(actor: string, account: string, body: CeremonyBody): Promise<CeremonyView>;
+  begin(actor: string, account: string, body: CeremonyInput): Promise<CeremonyView>;
   /** Waits for a limited time for a step after `seen`. @throws SallyportError `no-such-ceremony` */
   next(
     actor: string,
@@ -31,7 +33,7 @@ export type CeremonyLimits = Readonly<
 >;
 
 export interface CeremonyOptions {
-  readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
+  readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'touchRequest'>;
   readonly keyRequests: Pick<KeyRequests, 'begin' | 'make'>;
   /** The machine of the callers, whose keys are asked. */
   readonly host: Pick<HostFacts, 'securityKeys'>;
@@ -72,7 +74,7 @@ class RunningCeremonies implements Ceremonies {
     this.#limit = options.limits ?? limits;
   }
 
-  async begin(actor: string, account: string, body: CeremonyBody): Promise<CeremonyView> {
+  async begin(actor: string, account: string, body: CeremonyInput): Promise<CeremonyView> {
     const ceremony = this.#make(actor, account);
     try {
       await this.#ask(ceremony, body);
@@ -114,25 +116,23 @@ class RunningCeremonies implements Ceremonies {
   }
 
   /** Asks the security keys that are plugged in; what they answer is enrolled. */
-  async #ask(ceremony: Ceremony, body: CeremonyBody): Promise<void> {
+  async #ask(ceremony: Ceremony, body: CeremonyInput): Promise<void> {
     const { verifier, keyRequests, host } = this.#o;
     const { actor, account } = ceremony;
     const deadline = this.#limit.ceremonyDeadline;
     const watch = (event: FidoEvent) => this.#moveOn(ceremony, stepOf(event));
-    const common = { actor, user: account, verify: true, ...('name' in body ? { name: body.name } : {}) };
-    if (body.kind === 'webauthn') {
+    const common = { ...body, actor, user: account, verify: true };
+    if (isTouched(body)) {
+      const question = await verifier.touchRequest(account, body);
+      this.#refuseEnded(ceremony);
+      this.#settle(ceremony, keyRequests.begin(host, question, deadline, watch), (assertion) =>
+        verifier.enrol({ ...common, assertion }),
+      );
+    } else {
       const wanted = await verifier.creationOptions(account);
       this.#refuseEnded(ceremony);
       this.#settle(ceremony, keyRequests.make(host, wanted, deadline, watch), (registration) =>
-        verifier.enrol({ ...common, kind: 'webauthn', registration }),
-      );
-    } else {
-      const { kind, name: _, publicKey, ...rest } = body;
-      const credential = { ...rest, publicKey: Buffer.from(publicKey, 'base64') };
-      const question = await verifier.legacyQuestion(account, credential);
-      this.#refuseEnded(ceremony);
-      this.#settle(ceremony, keyRequests.begin(host, question, deadline, watch), (assertion) =>
-        verifier.enrol({ ...common, kind, credential, assertion }),
+        verifier.enrol({ ...common, registration }),
       );
     }
   }

@@ -5,8 +5,8 @@ import { otpauthUri, shortOtpauthUris } from '../factors/encodings/otpauth.ts';
 import { readSshSkKey } from '../factors/encodings/ssh-key.ts';
 import { readU2fText } from '../factors/encodings/u2f-text.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes } from '../factors/encodings/yubikey-otp.ts';
-import type { PlainU2f } from '../factors/plain-factors.ts';
 import { seedLengths } from '../factors/seed.ts';
+import type { U2fJson } from '../factors/u2f.ts';
 import { messageOf } from '../lib/errors.ts';
 import { qrCode } from '../lib/qr.ts';
 import { ControlError } from './client.ts';
@@ -75,7 +75,7 @@ export function readSeed(text: string): Buffer {
  * A legacy credential as other programs wrote it down (factors/encodings/u2f-text.ts).
  * @throws ControlError bad-secret
  */
-export function readU2f(text: string, appId: string): PlainU2f {
+export function readU2f(text: string, appId: string): U2fJson {
   const read = readU2fText(text);
   if (read !== undefined)
     return {

@@ -5,8 +5,8 @@ import { exportBody, importBody } from '../api/import-schema.ts';
 import type { OperationName } from '../api/operations.ts';
 import type { Route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
-import { bypassBody, check, readExempt, readMove, readReport } from '../api/schema.ts';
-import type { EnrolBody, EnrolView, UserView, VerifyBody, VerifyView } from '../api/views.ts';
+import { check, readBypass, readExempt, readMove, readReport } from '../api/schema.ts';
+import type { UserView, VerifyBody, VerifyView } from '../api/views.ts';
 import { withoutCodeToCome } from '../audit/filter.ts';
 import type { ApprovalsApi } from '../ceremonies/approvals-api.ts';
 import type { BrowserKeys } from '../ceremonies/browser-enrolment.ts';
@@ -63,15 +63,9 @@ const importExportHandlers = {
 
 /** An administrator issues a code for one login; a new code replaces the previous one. */
 const giveBypass: Handler = async ({ verifier }, call): Promise<BypassView> => {
-  const { forMs } = check(bypassBody, (await call.body()) ?? {});
+  const issued = readBypass((await call.body()) ?? {});
   const { actor, account: user = '' } = call;
-  const { bypassCode = '', ...added } = await verifier.enrol({
-    actor,
-    user,
-    verify: false,
-    kind: 'bypass',
-    forMs,
-  });
+  const { bypassCode = '', ...added } = await verifier.enrol({ ...issued, actor, user, verify: false });
   return { ...added, bypassCode };
 };
 
@@ -117,8 +111,12 @@ export const handlers: Readonly<
   })),
   'factor-add': async ({ verifier }, call) => {
     const body = schema.readEnrol(await call.body());
-    if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unverified');
-    return enrol(verifier, call, body);
+    try {
+      if (hasCode(body.kind) && !body.verify) call.demand('factor-add-unverified');
+      return await verifier.enrol({ ...body, actor: call.actor, user: accountOf(call) }, call.ended());
+    } finally {
+      schema.wipeBytes(body);
+    }
   },
   'ceremony-begin': async ({ ceremonies }, call) =>
     ceremonies.begin(call.actor, accountOf(call), schema.readCeremony(await call.body())),
@@ -213,37 +211,6 @@ function costly(handler: (options: HandlerOptions, call: Call, by: ChangedBy) =>
     schema.readNothing(await call.body());
     return handler(options, call, { isSelf, isConfirmed });
   };
-}
-
-async function enrol(verifier: Pick<Verifier, 'enrol'>, call: Call, body: EnrolBody): Promise<EnrolView> {
-  const { code: typed, ...rest } = body;
-  const wiped: Buffer[] = [];
-  const bytes = (text: string, encoding: 'utf8' | 'base64'): Buffer => {
-    const made = Buffer.from(text, encoding);
-    wiped.push(made);
-    return made;
-  };
-  const code = typed === undefined ? {} : { code: bytes(typed, 'utf8') };
-  const ended = call.ended();
-  const common = { actor: call.actor, user: accountOf(call), ...code };
-  try {
-    if (rest.kind === 'u2f') {
-      const { kind, name, verify: _, publicKey, ...written } = rest;
-      const credential = { ...written, publicKey: Buffer.from(publicKey, 'base64') };
-      const named = name === undefined ? {} : { name };
-      return await verifier.enrol({ ...common, ...named, verify: false, kind, credential }, ended);
-    }
-    if (rest.kind === 'recovery' || !('secret' in rest))
-      return await verifier.enrol({ ...rest, ...common }, ended);
-    const secret = bytes(rest.secret, 'base64');
-    if (rest.kind !== 'yubikey') return await verifier.enrol({ ...rest, ...common, secret }, ended);
-    return await verifier.enrol(
-      { ...rest, ...common, secret, privateId: bytes(rest.privateId, 'base64') },
-      ended,
-    );
-  } finally {
-    for (const made of wiped) made.fill(0);
-  }
 }
 
 async function verify(verifier: Pick<Verifier, 'verify'>, call: Call, body: VerifyBody): Promise<VerifyView> {

@@ -1,11 +1,9 @@
-import { questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
+import { type CredentialRequest, questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import { type CreationOptions, keyAlgorithms, verifyRegistration } from '../authenticators/registrations.ts';
 import type { Realm } from '../config/contract.ts';
 import type { Registered } from '../factors/answer.ts';
 import type { FactorContext } from '../factors/contract.ts';
-import { refuseSameCredential } from '../factors/credential.ts';
-import { type FactorRecord, isIssued, kindOf, kinds, summaryOf } from '../factors/kinds.ts';
-import { legacyCredential } from '../factors/u2f.ts';
+import { type FactorRecord, isIssued, kindOf, kinds, type NewFactor, summaryOf } from '../factors/kinds.ts';
 import { Outside, settled } from '../lib/account-mutex.ts';
 import { SallyportError } from '../lib/errors.ts';
 import { lockoutAt } from '../policy/lockout.ts';
@@ -20,7 +18,7 @@ import type { YubikeyCounters } from '../verifier/yubikey-counters.ts';
 import { markOf, marksIn, raised } from '../verifier/yubikey-counters.ts';
 import { enrolled, hasCode, newFactor, refuseKind, refuseOneMore } from './enrolment.ts';
 
-type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'>;
+type Adding = Pick<Verifier, 'enrol' | 'creationOptions' | 'touchRequest'>;
 
 /**
  * Adds factors: prepares a new one, and commits it.
@@ -44,20 +42,28 @@ export function createFactorEnrolment(options: CodeVerificationOptions): Adding 
       }
     },
     creationOptions: (user) => creationOptions(options, user),
-    async legacyQuestion(user, credential) {
-      const { owner, realm } = await accountOf(options, user);
-      const factor = { ...provisional, ...legacyCredential(credential) };
-      const factors = await factorsBefore(options, owner, factor, realm);
-      refuseSameCredential(factor.credentialId, factors);
-      const question = questionFor(securityKeysOf([factor]), realm.webauthn.userVerification);
-      if (question === undefined)
-        throw new SallyportError('internal', 'internal error: no credential request; please report this');
-      return question;
-    },
+    touchRequest: (user, asked) => touchRequest(options, user, asked),
   };
 }
 
 const provisional = { id: '', name: '', created: 0, enabled: true } as const;
+
+async function touchRequest(
+  options: CodeVerificationOptions,
+  user: string,
+  asked: NewFactor<'touch'>,
+): Promise<CredentialRequest> {
+  const { owner, realm } = await accountOf(options, user);
+  const kept = await factorsBefore(options, owner, asked, realm);
+  const { clock, keyedHash, randomness } = options;
+  const tools = { now: clock.now(), keyedHash, randomness };
+  const made = kindOf(asked).enrolling?.make(asked, provisional, kept, tools);
+  const factors = made === undefined ? [] : [made.record];
+  const request = questionFor(securityKeysOf(factors), realm.webauthn.userVerification);
+  if (request === undefined)
+    throw new SallyportError('internal', 'internal error: no credential request; please report this');
+  return request;
+}
 
 async function creationOptions(options: CodeVerificationOptions, user: string): Promise<CreationOptions> {
   const { owner, realm } = await accountOf(options, user);
@@ -97,11 +103,12 @@ async function credentialIn(
   options: CodeVerificationOptions,
   realm: Realm,
 ): Promise<Registered | undefined> {
-  if (!('registration' in request)) return undefined;
+  const { registration } = request;
+  if (registration === undefined) return undefined;
   const { webauthn, file } = options.config();
   // The configuration may have changed since the key was asked.
-  if (webauthn?.rpId !== request.registration.rpId) throw noRelyingParty(file);
-  return verifyRegistration(request.registration, realm.webauthn);
+  if (webauthn?.rpId !== registration.rpId) throw noRelyingParty(file);
+  return verifyRegistration(registration, realm.webauthn);
 }
 
 function noRelyingParty(file: string): SallyportError {
@@ -187,7 +194,7 @@ async function evidenceFor(
   { owner, realm, ended }: Target,
 ): Promise<Evidence | Outside> {
   const { assertions, validations } = options;
-  if ('assertion' in request && request.assertion !== undefined) {
+  if (request.assertion !== undefined) {
     const check = assertions.needed(request.assertion, [factor]);
     if (check !== undefined) return check;
     const { signed } = await assertions.of(request.assertion, [factor]);

@@ -99,7 +99,8 @@ const noFormat: AnswerFormat = { kind: 'none' };
 
 /** Whether a factor of this kind can be verified by a code or a touch. */
 export function hasCode(kind: KindName): boolean {
-  return kindOf({ kind }).enrolling?.proof !== 'none';
+  const proof = kindOf({ kind }).enrolling?.proof;
+  return proof !== 'none' && proof !== 'issuer';
 }
 
 /** @throws SallyportError `factor-kind-not-allowed` */
@@ -122,15 +123,14 @@ export function refuseKind(
 /** Evaluated as in a login; the returned record carries the last-used counter. */
 function verifiedFactor(factor: FactorRecord, request: EnrolRequest, context: FactorContext): FactorRecord {
   const { enrolling, verify } = kindOf(factor);
-  if (enrolling?.proof !== 'answer') return factor;
+  if (enrolling?.proof !== 'code' && enrolling?.proof !== 'touch') return factor;
   const verdict = verify(factor, proofIn(request, factor), context);
   if (verdict.outcome === 'accepted') return verdict.record;
   throw enrolling.refusal?.(factor, verdict) ?? noCurrentCode(verdict);
 }
 
 function proofIn(request: EnrolRequest, factor: FactorRecord): AnswerFormat {
-  if ('assertion' in request && request.assertion !== undefined)
-    return { kind: 'assertion', assertion: request.assertion };
+  if (request.assertion !== undefined) return { kind: 'assertion', assertion: request.assertion };
   const digits = new Set<number>('digits' in factor ? [factor.digits] : []);
   return answerFormatOf(request.code ?? Buffer.alloc(0), digits);
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { limits } from '../limits.ts';
 import { bypassGroups } from './answers/answer-format.ts';
 import type { FactorKind, RecoveryHash } from './contract.ts';
 import { base64, factorBase, type Infer, minuteOf, salted, time } from './fields.ts';
@@ -14,6 +15,21 @@ const schema = v.strictObject({
 /** A single-use code that an administrator issued, valid from `created`; an account has at most one. */
 export type BypassRecord = Infer<typeof schema>;
 
+/** In a request it is a path of its own, not `kind`, that says what is issued. */
+export const bypassRequest = v.strictObject({
+  kind: v.literal('bypass'),
+  /** Validity in milliseconds. */
+  forMs: v.exactOptional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(limits.bypass.shortest),
+      v.maxValue(limits.bypass.longest),
+    ),
+    limits.bypass.usual,
+  ),
+});
+
 /**
  * A code that an administrator issues, for example by telephone: valid for one login, until it expires.
  *
@@ -21,7 +37,7 @@ export type BypassRecord = Infer<typeof schema>;
  * - it is void after its end and before its beginning: a clock that was set back revives no code;
  * - it is removed once used: the commit that accepts it removes the record.
  */
-export const bypass: FactorKind<BypassRecord, never, { readonly kind: 'bypass'; readonly forMs: number }> = {
+export const bypass: FactorKind<BypassRecord, never, typeof bypassRequest, 'issuer'> = {
   kind: 'bypass',
   schema,
   words: { name: 'Bypass code', answer: 'bypass code' },
@@ -31,7 +47,8 @@ export const bypass: FactorKind<BypassRecord, never, { readonly kind: 'bypass'; 
   answerFormats: () => [{ kind: 'bypass' }],
   restored: () => ({ note: 'bypass-void' }),
   enrolling: {
-    proof: 'none',
+    request: bypassRequest,
+    proof: 'issuer',
     make({ kind, forMs }, base, _kept, { now, keyedHash, randomness }) {
       const bypassCode = generateBypassCode((max) => randomness.int(max));
       const hashed = hashBypassCode(bypassCode, randomness.bytes(saltLength), keyedHash);

@@ -11,7 +11,7 @@ import type {
   Registered,
   SecurityKey,
 } from './answer.ts';
-import type { OtpFields } from './fields.ts';
+import type { Infer, OtpFields } from './fields.ts';
 
 export type * from './answer.ts';
 
@@ -115,16 +115,23 @@ export interface Made<R extends AnyRecord> {
   readonly bypassCode?: string;
 }
 
-/** How a factor is added. `Q` is the request without the fields that all kinds share: user, name and code. */
-export interface Enrolling<R extends AnyRecord, Q> {
-  /** answer: what is typed or signed; making: its registration, which was verified; none: it has no verification. */
-  readonly proof: 'answer' | 'making' | 'none';
+/**
+ * What verifies a new factor: a typed code; a touch of a key that is plugged in; its registration, which was
+ * verified; nothing; or the administrator who issues it.
+ */
+export type EnrolProof = 'code' | 'touch' | 'making' | 'none' | 'issuer';
+
+/** How a factor is added. */
+export interface Enrolling<R extends AnyRecord, S extends GenericSchema, E extends EnrolProof> {
+  /** Its own fields of the request: in, as JSON has them; out, with secrets as bytes. name and code are not its own. */
+  readonly request: S;
+  readonly proof: E;
   /**
    * The record, without its shared counters.
    * @param kept the factors that the account has already: it never holds one seed or key twice
    * @throws SallyportError, which says why it cannot be added
    */
-  make(request: Q, base: FactorBase, kept: readonly AnyRecord[], tools: EnrolTools): Made<R>;
+  make(request: Infer<S>, base: FactorBase, kept: readonly AnyRecord[], tools: EnrolTools): Made<R>;
   /** Where an answer verifies it: why this one does not. */
   refusal?(record: R, verdict: FactorVerdict & { readonly outcome: 'refused' }): SallyportError;
   /** Why a factor that was just added cannot be used at present; undefined if usable. */
@@ -178,7 +185,12 @@ export interface SharedCounters<R extends AnyRecord> {
 }
 
 /** One contract for all kinds; `test/unit/factors/contract.ts` is the suite that each passes. */
-export interface FactorKind<R extends AnyRecord, P = never, Q = never> {
+export interface FactorKind<
+  R extends AnyRecord,
+  P = never,
+  S extends GenericSchema = never,
+  E extends EnrolProof = EnrolProof,
+> {
   readonly kind: R['kind'];
   /** The schema of the store, in and out: unknown fields are rejected. */
   readonly schema: GenericSchema<unknown, R>;
@@ -221,7 +233,7 @@ export interface FactorKind<R extends AnyRecord, P = never, Q = never> {
   /** Why a realm rejects such a factor, and what to do; absent, or undefined, if it accepts it. */
   notTaken?(asked: { readonly validation?: YubikeyValidation }, terms: RealmTerms): string | undefined;
   /** Absent: no request can add it. */
-  readonly enrolling?: Enrolling<R, Q>;
+  readonly enrolling?: Enrolling<R, S, E>;
   /** Absent: it cannot be imported. */
   readonly importing?: Importing<R, P>;
   /** What is exported of it; a string says why it cannot be. */

@@ -5,7 +5,8 @@ import { limits } from '../limits.ts';
 
 /** The output of a schema, deeply read-only. */
 export type Infer<S extends v.GenericSchema> = Immutable<v.InferOutput<S>>;
-type Immutable<T> = T extends string | number | boolean | null | undefined | Uint8Array
+/** Deeply read-only. */
+export type Immutable<T> = T extends string | number | boolean | null | undefined | Uint8Array
   ? T
   : T extends readonly (infer E)[]
     ? readonly Immutable<E>[]
@@ -83,6 +84,14 @@ export function resyncText({ inDoubt }: { readonly inDoubt?: true }): string {
 export function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
+
+/** Base64 of a secret in a request; its bytes are wiped after use. */
+export const requestSecret = v.pipe(
+  v.string(),
+  v.base64(),
+  v.maxLength(512),
+  v.transform((encoded): Buffer => Buffer.from(encoded, 'base64')),
+);
 
 /** The fields of a factor from another system, beside its kind. */
 export const portableBase = {

@@ -1,14 +1,6 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
-import type {
-  AnswerFormat,
-  AnyRecord,
-  FactorContext,
-  FactorKind,
-  FactorVerdict,
-  OtpAlgorithm,
-  OtpDigits,
-} from './contract.ts';
+import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
 import {
   algorithmNames,
   count,
@@ -17,6 +9,7 @@ import {
   otpFields,
   portableBase,
   portableOtp,
+  requestSecret,
   resyncRequired,
   resyncText,
 } from './fields.ts';
@@ -43,6 +36,15 @@ const schema = v.strictObject({
 });
 export type HotpRecord = Infer<typeof schema>;
 
+const request = v.strictObject({
+  kind: v.literal('hotp'),
+  secret: requestSecret,
+  digits: otpFields.digits,
+  algorithm: otpFields.algorithm,
+  /** The next expected counter. */
+  counter: count,
+});
+
 const portable = v.strictObject({
   ...portableBase,
   ...portableOtp,
@@ -52,7 +54,7 @@ const portable = v.strictObject({
 });
 
 /** RFC 4226. The moving factor is a counter that each press increments. */
-export const hotp: FactorKind<HotpRecord, Infer<typeof portable>, NewHotp> = {
+export const hotp: FactorKind<HotpRecord, Infer<typeof portable>, typeof request, 'code'> = {
   kind: 'hotp',
   schema,
   words: { name: 'HOTP', answer: 'verification code' },
@@ -65,7 +67,8 @@ export const hotp: FactorKind<HotpRecord, Infer<typeof portable>, NewHotp> = {
     return { record: { ...record, counter, inDoubt: true }, note: 'two-in-a-row' };
   },
   enrolling: {
-    proof: 'answer',
+    request,
+    proof: 'code',
     make({ kind, secret, digits, algorithm, counter }, base, kept) {
       return { record: { ...base, kind, secret: newSecret(secret, kept), digits, algorithm, counter } };
     },
@@ -129,14 +132,6 @@ function verify(record: HotpRecord, format: AnswerFormat, context: FactorContext
   if (far === undefined) return { outcome: 'refused', reason: 'wrong' };
   const reason = record.inDoubt ? 'resync-required' : 'wrong';
   return { outcome: 'refused', reason, resync: { factor: record.id, counter: far + 1 } };
-}
-
-interface NewHotp {
-  readonly kind: 'hotp';
-  readonly secret: Buffer;
-  readonly digits: OtpDigits;
-  readonly algorithm: OtpAlgorithm;
-  readonly counter: number;
 }
 
 function isHotp(record: AnyRecord): record is HotpRecord {

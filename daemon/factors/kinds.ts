@@ -1,8 +1,16 @@
 import * as v from 'valibot';
 import { isAccepted } from './answers/answer-format.ts';
 import { bypass } from './bypass.ts';
-import type { AnswerFormat, Details, FactorBase, FactorKind, RealmTerms, SecurityKey } from './contract.ts';
-import type { Infer } from './fields.ts';
+import type {
+  AnswerFormat,
+  Details,
+  EnrolProof,
+  FactorBase,
+  FactorKind,
+  RealmTerms,
+  SecurityKey,
+} from './contract.ts';
+import type { Immutable, Infer } from './fields.ts';
 import { hotp } from './hotp.ts';
 import { recovery } from './recovery.ts';
 import { scratch } from './scratch.ts';
@@ -27,26 +35,41 @@ export const kinds = {
 
 export type KindName = keyof typeof kinds;
 export type FactorRecord = Infer<(typeof kinds)[KindName]['schema']>;
-/** The request for a new factor, of each kind that a request can add. */
-export type NewFactor = {
-  [K in KindName]: Parameters<NonNullable<(typeof kinds)[K]['enrolling']>['make']>[0];
+type EnrollingOf<K extends KindName> = NonNullable<(typeof kinds)[K]['enrolling']>;
+/** The request for a new factor, of the kinds that are verified in one of these ways. */
+export type NewFactor<E extends EnrolProof = EnrolProof> = {
+  [K in KindName]: EnrollingOf<K>['proof'] extends E ? Infer<EnrollingOf<K>['request']> : never;
+}[KindName];
+/** The same as JSON has it. */
+export type NewFactorJson<E extends EnrolProof = EnrolProof> = {
+  [K in KindName]: EnrollingOf<K>['proof'] extends E
+    ? Immutable<v.InferInput<EnrollingOf<K>['request']>>
+    : never;
 }[KindName];
 /** A factor of another system. */
 export type PortableFactor = Infer<NonNullable<(typeof kinds)[KindName]['importing']>['schema']>;
 
 /** The kind that is enrolled in a login of an account without a factor. */
 export const kindAtLogin = 'totp' satisfies KindName;
+/** The kind that a browser makes. */
+export const browserKind = 'webauthn' satisfies NewFactor<'making'>['kind'];
+/** The kind that an account keeps in case the others are lost; root can add it without a daemon. */
+export const recoveryKind = 'recovery' satisfies KindName;
 /** The kind that a rule may accept: sshd verifies it, before PAM. */
 export const sshKind = 'ssh-sk' satisfies KindName;
 
+/** A kind that is known only when it is looked up. */
+export type AnyKind = FactorKind<FactorRecord, PortableFactor, v.GenericSchema<unknown, NewFactor>>;
+
+/** Whether it needs a touch of a key that is plugged in and was made elsewhere. */
+export function isTouched(request: NewFactor): request is NewFactor<'touch'> {
+  return kindOf(request).enrolling?.proof === 'touch';
+}
+
 /** The code for a record of this kind. */
-export function kindOf({
-  kind,
-}: {
-  readonly kind: KindName;
-}): FactorKind<FactorRecord, PortableFactor, NewFactor> {
+export function kindOf({ kind }: { readonly kind: KindName }): AnyKind {
   // Each takes only records of the kind by which it was looked up.
-  return kinds[kind] as unknown as FactorKind<FactorRecord, PortableFactor, NewFactor>;
+  return kinds[kind] as unknown as AnyKind;
 }
 
 /** A factor as it is listed: nothing that helps to make a code. */
@@ -95,6 +118,33 @@ export const factorSchema = variantOf<FactorRecord>(Object.values(kinds).map(({ 
 export const portableSchema = variantOf<PortableFactor>(
   Object.values(kinds).flatMap(({ importing }) => importing?.schema ?? []),
 );
+
+/** The fields of a request that belong to no kind, by what verifies the factor. */
+export type CommonFields<E extends EnrolProof> = Readonly<Record<E, v.ObjectEntries>>;
+
+/** The schema of requests for factors that are verified in these ways: their own fields, and the common ones. */
+export function requestSchema<E extends EnrolProof>(
+  common: CommonFields<E>,
+): v.GenericSchema<unknown, NewFactor<E>> {
+  const fieldsBy: Partial<CommonFields<EnrolProof>> = common;
+  const schemas = Object.values(kinds).flatMap(({ enrolling }) => {
+    const fields = enrolling === undefined ? undefined : fieldsBy[enrolling.proof];
+    return enrolling === undefined || fields === undefined ? [] : withFields(enrolling.request, fields);
+  });
+  return variantOf(schemas);
+}
+
+type RequestSchema =
+  | v.StrictObjectSchema<v.ObjectEntries, undefined>
+  | v.VariantSchema<string, v.VariantOptions<string>, undefined>;
+
+function withFields(schema: unknown, fields: v.ObjectEntries): unknown {
+  // Each is a strict object, or a variant of such; the test of the table verifies it.
+  const request = schema as RequestSchema;
+  return request.type === 'variant'
+    ? v.variant(request.key, request.options.map((one) => withFields(one, fields)) as [AnyKindSchema])
+    : v.strictObject({ ...request.entries, ...fields });
+}
 
 type AnyKindSchema = v.StrictObjectSchema<{ readonly kind: v.LiteralSchema<KindName, undefined> }, undefined>;
 

@@ -57,8 +57,10 @@ const portable = v.strictObject({
   ),
 });
 
+const request = v.strictObject({ kind: v.literal('recovery') });
+
 /** Single-use keys, to print or to keep in a vault. Stored only as keyed hashes: they cannot be read back. */
-export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>, { readonly kind: 'recovery' }> = {
+export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>, typeof request, 'none'> = {
   kind: 'recovery',
   schema,
   words: { name: 'Recovery keys', answer: 'recovery key', set: 'recovery keys' },
@@ -70,6 +72,7 @@ export const recovery: FactorKind<RecoveryRecord, Infer<typeof portable>, { read
   isSame: isSameSet,
   restored: restoredSet,
   enrolling: {
+    request,
     proof: 'none',
     make: (_request, base, _kept, tools) => newRecovery(base, tools),
   },

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
+import { limits } from '../limits.ts';
 import type { AnyRecord } from './answer.ts';
 import type { FactorKind, RealmTerms } from './contract.ts';
 import type { SshSkKey } from './encodings/ssh-key.ts';
@@ -16,34 +17,40 @@ const schema = v.strictObject({
 /** An OpenSSH security key: sshd verifies it, we match it (PROTOCOL.u2f). */
 export type SshSkRecord = Infer<typeof schema>;
 
+const request = v.strictObject({
+  kind: v.literal('ssh-sk'),
+  /** The line of a .pub file. */
+  publicKey: v.pipe(v.string(), v.maxBytes(limits.sshKeyText)),
+});
+
 /**
  * An OpenSSH security key. sshd asks for it and verifies the answer before PAM is reached, so nothing that is typed
  * or touched at our prompt matches it: policy matches it (policy/requirement.ts), and the verifier accepts it.
  */
-export const sshSk: FactorKind<SshSkRecord, never, { readonly kind: 'ssh-sk'; readonly publicKey: string }> =
-  {
-    kind: 'ssh-sk',
-    schema,
-    words: { name: 'SSH key', answer: 'SSH security key' },
-    satisfies: 'webauthn',
-    traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
-    usable: () => true,
-    // It never reports its model.
-    notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
-    answerFormats: () => [],
-    sshKey: ({ publicKey }) => publicKey,
-    restored: (record) => ({ record }),
-    enrolling: {
-      proof: 'none',
-      make: ({ kind, publicKey }, base, kept) => ({
-        record: { ...base, kind, ...newSshSk(publicKey, kept) },
-      }),
-      unusable: idleIn,
-    },
-    exported: () => 'the key is in ~/.ssh already; enrol its .pub file there',
-    details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
-    verify: () => ({ outcome: 'refused', reason: 'wrong' }),
-  };
+export const sshSk: FactorKind<SshSkRecord, never, typeof request, 'none'> = {
+  kind: 'ssh-sk',
+  schema,
+  words: { name: 'SSH key', answer: 'SSH security key' },
+  satisfies: 'webauthn',
+  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  usable: () => true,
+  // It never reports its model.
+  notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),
+  answerFormats: () => [],
+  sshKey: ({ publicKey }) => publicKey,
+  restored: (record) => ({ record }),
+  enrolling: {
+    request,
+    proof: 'none',
+    make: ({ kind, publicKey }, base, kept) => ({
+      record: { ...base, kind, ...newSshSk(publicKey, kept) },
+    }),
+    unusable: idleIn,
+  },
+  exported: () => 'the key is in ~/.ssh already; enrol its .pub file there',
+  details: (record) => ({ detail: `${record.keyType}, ${fingerprintOf(record)}` }),
+  verify: () => ({ outcome: 'refused', reason: 'wrong' }),
+};
 
 /**
  * The key that is to be added. It needs no verification by a code: the stored key is public and opens no login, and

@@ -3,15 +3,7 @@ import { SallyportError } from '../lib/errors.ts';
 import { offsetText } from '../lib/units.ts';
 import { limits } from '../limits.ts';
 import type { FactorBase } from './answer.ts';
-import type {
-  AnswerFormat,
-  AnyRecord,
-  FactorContext,
-  FactorKind,
-  FactorVerdict,
-  OtpAlgorithm,
-  OtpDigits,
-} from './contract.ts';
+import type { AnswerFormat, AnyRecord, FactorContext, FactorKind, FactorVerdict } from './contract.ts';
 import {
   algorithmNames,
   count,
@@ -22,6 +14,7 @@ import {
   otpFields,
   portableBase,
   portableOtp,
+  requestSecret,
   time,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
@@ -33,17 +26,19 @@ export const furthestDrift = 10;
 /** Steps on either side of now in which a code of a device with a wrong clock is searched for: an hour with 30 s. */
 export const furthestSearch = 120;
 
+const period = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(limits.totpPeriod.least),
+  v.maxValue(limits.totpPeriod.most),
+);
+
 const schema = v.strictObject({
   ...factorBase,
   ...otpFields,
   kind: v.literal('totp'),
   /** Seconds. */
-  period: v.pipe(
-    v.number(),
-    v.integer(),
-    v.minValue(limits.totpPeriod.least),
-    v.maxValue(limits.totpPeriod.most),
-  ),
+  period,
   /** The moving factor of the last accepted code; a step at or below it is refused. */
   lastStep: countOrNone,
   /**
@@ -58,16 +53,20 @@ const schema = v.strictObject({
 });
 export type TotpRecord = Infer<typeof schema>;
 
+const request = v.strictObject({
+  kind: v.literal('totp'),
+  secret: requestSecret,
+  digits: otpFields.digits,
+  /** Seconds. */
+  period,
+  algorithm: otpFields.algorithm,
+});
+
 const portable = v.strictObject({
   ...portableBase,
   ...portableOtp,
   kind: v.literal('totp'),
-  period: v.pipe(
-    v.number(),
-    v.safeInteger(),
-    v.minValue(limits.totpPeriod.least),
-    v.maxValue(limits.totpPeriod.most),
-  ),
+  period,
   /** The last step used, -1 for none; now: unknown, so all steps up to now count as used. */
   mark: v.union([countOrNone, v.literal('now')]),
   /** Steps by which the device runs ahead or behind. */
@@ -79,7 +78,7 @@ type PortableTotp = Infer<typeof portable>;
 const furthestMark = 2 * 3_600;
 
 /** RFC 6238. The moving factor is the count of periods since 1970, called step here. */
-export const totp: FactorKind<TotpRecord, PortableTotp, NewTotp> = {
+export const totp: FactorKind<TotpRecord, PortableTotp, typeof request, 'code'> = {
   kind: 'totp',
   schema,
   words: { name: 'TOTP', answer: 'verification code' },
@@ -107,8 +106,9 @@ export const totp: FactorKind<TotpRecord, PortableTotp, NewTotp> = {
     return { record: { ...free, drift, lastStep: present, heldStep: present } };
   },
   enrolling: {
-    proof: 'answer',
-    make: (request, base, kept) => ({ record: newTotp(request, base, kept) }),
+    request,
+    proof: 'code',
+    make: (asked, base, kept) => ({ record: newTotp(asked, base, kept) }),
     refusal: (_record, verdict) => noCurrentCode(verdict),
   },
   importing: {
@@ -180,17 +180,9 @@ function verify(record: TotpRecord, format: AnswerFormat, context: FactorContext
     : refused('wrong');
 }
 
-export interface NewTotp {
-  readonly kind: 'totp';
-  readonly secret: Buffer;
-  readonly digits: OtpDigits;
-  readonly period: number;
-  readonly algorithm: OtpAlgorithm;
-}
-
 /** @throws SallyportError `bad-secret` */
 export function newTotp(
-  { secret: seed, digits, period, algorithm }: Omit<NewTotp, 'kind'>,
+  { secret: seed, digits, period, algorithm }: Omit<Infer<typeof request>, 'kind'>,
   base: FactorBase,
   kept: readonly AnyRecord[],
 ): TotpRecord {

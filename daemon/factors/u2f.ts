@@ -1,8 +1,7 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-import type { Assertion } from './answer.ts';
-import type { FactorBase, FactorKind, KeyAlgorithm } from './contract.ts';
+import type { FactorBase, FactorKind } from './contract.ts';
 import {
   assertionOf,
   isCredentialOf,
@@ -16,9 +15,11 @@ import { coseKey } from './encodings/cose.ts';
 import {
   credentialFields,
   factorBase,
+  type Immutable,
   type Infer,
   portableBase,
   portableCredential,
+  requestSecret,
   text,
 } from './fields.ts';
 
@@ -42,15 +43,22 @@ const portable = v.strictObject({
   verified: v.boolean(),
 });
 
-interface NewU2f {
-  readonly kind: 'u2f';
-  readonly credential: U2fCredential;
-  /** The verification, unless an administrator omits it. */
-  readonly assertion?: Assertion;
-}
+const request = v.strictObject({
+  kind: v.literal('u2f'),
+  credentialId: portableCredential.credentialId,
+  /** Of the raw key (encodings/cose.ts). */
+  publicKey: requestSecret,
+  algorithm: credentialFields.algorithm,
+  appId: portable.entries.appId,
+  verified: portable.entries.verified,
+});
+/** A legacy credential that was made elsewhere, as JSON contains it. */
+export type U2fJson = Omit<Immutable<v.InferInput<typeof request>>, 'kind'>;
+/** The same with the bytes of its key. */
+export type U2fCredential = Omit<Infer<typeof request>, 'kind'>;
 
 /** A legacy credential, whatever relying party it was made for. */
-export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, NewU2f> = {
+export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, typeof request, 'touch'> = {
   kind: 'u2f',
   schema,
   words: { name: 'U2F key', answer: 'security key' },
@@ -63,8 +71,9 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, NewU2f> = {
   answerFormats: assertionOf,
   restored: (record, { same }) => restoredCredential(record, same),
   enrolling: {
-    proof: 'answer',
-    make({ credential }, base, kept) {
+    request,
+    proof: 'touch',
+    make(credential, base, kept) {
       const record = { ...base, ...legacyCredential(credential) };
       refuseSameCredential(record.credentialId, kept);
       return { record };
@@ -106,17 +115,6 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, NewU2f> = {
       record.verified || context.userVerification === 'required',
     ),
 };
-
-/** A legacy credential that was made elsewhere. */
-export interface U2fCredential {
-  /** Base64url. */
-  readonly credentialId: string;
-  /** Raw (cose.ts). */
-  readonly publicKey: Buffer;
-  readonly algorithm: KeyAlgorithm;
-  readonly appId: string;
-  readonly verified: boolean;
-}
 
 /** @throws SallyportError `bad-secret`: the copied text is not a key, or the relying party is invalid */
 export function legacyCredential(credential: U2fCredential): Omit<U2fRecord, keyof FactorBase> {

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { limits } from '../limits.ts';
-import type { Registration } from './answer.ts';
 import type { FactorKind } from './contract.ts';
 import {
   assertionOf,
@@ -50,13 +49,10 @@ const portable = v.strictObject({
 });
 
 /** Needs no code: the key made it for a challenge of ours. */
-interface NewWebauthn {
-  readonly kind: 'webauthn';
-  readonly registration: Registration;
-}
+const request = v.strictObject({ kind: v.literal('webauthn') });
 
 /** A credential for our own relying party. */
-export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>, NewWebauthn> = {
+export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>, typeof request, 'making'> = {
   kind: 'webauthn',
   schema,
   words: { name: 'Security key', answer: 'security key' },
@@ -76,6 +72,7 @@ export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>, NewWeb
   answerFormats: assertionOf,
   restored: (record, { same }) => restoredCredential(record, same),
   enrolling: {
+    request,
     proof: 'making',
     make({ kind }, base, kept, { registered }) {
       if (registered === undefined)

@@ -1,20 +1,41 @@
+import * as v from 'valibot';
 import { SallyportError } from '../lib/errors.ts';
 import { answerFormatOf } from './answers/answer-format.ts';
 import type { RejectReason, YubikeyValidation } from './contract.ts';
 import { aesKeyBytes, isPublicId, privateIdBytes, publicIdOf } from './encodings/yubikey-otp.ts';
+import { countOrNone, type Infer, portableBase, portableSecret, requestSecret } from './fields.ts';
 
-export type NewYubikey =
-  /** The YubiKey type, as shown by the OTP in `code`. */
-  | { readonly kind: 'yubikey'; readonly validation: 'cloud' }
-  | {
-      readonly kind: 'yubikey';
-      readonly validation: 'local';
-      /** Modhex. */
-      readonly publicId: string;
-      readonly privateId: Buffer;
-      /** The AES key. */
-      readonly secret: Buffer;
-    };
+export const yubikeyRequest = v.variant('validation', [
+  /** By the servers of the realm; its code is a touch. */
+  v.strictObject({ kind: v.literal('yubikey'), validation: v.literal('cloud') }),
+  v.strictObject({
+    kind: v.literal('yubikey'),
+    validation: v.literal('local'),
+    /** Modhex. */
+    publicId: v.pipe(v.string(), v.maxBytes(64)),
+    privateId: requestSecret,
+    /** The AES key. */
+    secret: requestSecret,
+  }),
+]);
+export type NewYubikey = Infer<typeof yubikeyRequest>;
+
+const portableKey = {
+  ...portableBase,
+  kind: v.literal('yubikey'),
+  publicId: v.pipe(v.string(), v.regex(/^[cbdefghijklnrtuv]{2,16}$/)),
+};
+export const yubikeyPortable = v.variant('validation', [
+  v.strictObject({ ...portableKey, validation: v.literal('cloud') }),
+  v.strictObject({
+    ...portableKey,
+    validation: v.literal('local'),
+    privateId: portableSecret,
+    secret: portableSecret,
+    lastPress: countOrNone,
+  }),
+]);
+export type PortableYubikey = Infer<typeof yubikeyPortable>;
 
 /** The YubiKey in a request, not validated. */
 export function requested(request: NewYubikey, code: Buffer | undefined) {
@@ -66,17 +87,7 @@ export function refusedTouch(validation: YubikeyValidation, reason: RejectReason
 export const highestPress = 0x7f_ffff;
 
 /** @throws SallyportError `bad-secret` */
-export function checkPortable(
-  moved: { readonly publicId: string } & (
-    | { readonly validation: 'cloud' }
-    | {
-        readonly validation: 'local';
-        readonly privateId: string;
-        readonly secret: string;
-        readonly lastPress: number;
-      }
-  ),
-): void {
+export function checkPortable(moved: PortableYubikey): void {
   const wrong = (what: string) => {
     throw new SallyportError('bad-secret', `${what}; check the file`);
   };

@@ -23,20 +23,18 @@ import {
   residue,
   sha256,
 } from './encodings/yubikey-otp.ts';
-import {
-  base64,
-  countOrNone,
-  factorBase,
-  type Infer,
-  portableBase,
-  portableSecret,
-  resyncRequired,
-  resyncText,
-  text,
-} from './fields.ts';
+import { base64, countOrNone, factorBase, type Infer, resyncRequired, resyncText, text } from './fields.ts';
 import { otherSettings } from './seed.ts';
-import type { NewYubikey } from './yubikey-enrolment.ts';
-import { checkPortable, checkRequested, highestPress, refusedTouch, requested } from './yubikey-enrolment.ts';
+import type { NewYubikey, PortableYubikey } from './yubikey-enrolment.ts';
+import {
+  checkPortable,
+  checkRequested,
+  highestPress,
+  refusedTouch,
+  requested,
+  yubikeyPortable,
+  yubikeyRequest,
+} from './yubikey-enrolment.ts';
 
 const common = {
   ...factorBase,
@@ -66,28 +64,11 @@ export type CloudYubikey = Infer<typeof cloud>;
 /** A YubiKey in slot OTP, validated the way it was enrolled. */
 export type YubikeyRecord = LocalYubikey | CloudYubikey;
 
-const portableKey = {
-  ...portableBase,
-  kind: v.literal('yubikey'),
-  publicId: v.pipe(v.string(), v.regex(/^[cbdefghijklnrtuv]{2,16}$/)),
-};
-const portable = v.variant('validation', [
-  v.strictObject({ ...portableKey, validation: v.literal('cloud') }),
-  v.strictObject({
-    ...portableKey,
-    validation: v.literal('local'),
-    privateId: portableSecret,
-    secret: portableSecret,
-    lastPress: countOrNone,
-  }),
-]);
-type PortableYubikey = Infer<typeof portable>;
-
 /**
  * A YubiKey OTP: a public id, and a block encrypted with the AES key of the YubiKey. An OTP with another public id
  * may be from another key in the same pocket: it matches nothing here, and is not counted.
  */
-export const yubikey: FactorKind<YubikeyRecord, PortableYubikey, NewYubikey> = {
+export const yubikey: FactorKind<YubikeyRecord, PortableYubikey, typeof yubikeyRequest, 'code'> = {
   kind: 'yubikey',
   schema,
   words: { name: 'YubiKey', answer: 'YubiKey OTP' },
@@ -135,16 +116,17 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey, NewYubikey> = {
       ? undefined
       : `the realm "${name}" accepts only YubiKeys that are validated ${validation === 'local' ? 'here: say --local' : 'by its servers: leave --local out'}`,
   enrolling: {
-    proof: 'answer',
-    make(request, base, kept, { code }) {
-      const record = keyIn(requested(request, code), base);
-      checkNew(request, record, kept);
+    request: yubikeyRequest,
+    proof: 'code',
+    make(asked, base, kept, { code }) {
+      const record = keyIn(requested(asked, code), base);
+      checkNew(asked, record, kept);
       return { record };
     },
     refusal: ({ validation }, { reason }) => refusedTouch(validation, reason),
   },
   importing: {
-    schema: portable,
+    schema: yubikeyPortable,
     same: (moved, kept) => isYubikey(kept) && isSameKey(kept, keyIn(moved, kept)),
     counterNames: (moved) =>
       moved.validation === 'local' ? [publicIdCounterName(moved), aesKeyCounterName(moved)] : [],

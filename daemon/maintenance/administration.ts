@@ -7,6 +7,7 @@ import type { OperationName } from '../api/operations.ts';
 import { type Route, route } from '../api/routes.ts';
 import * as schema from '../api/schema.ts';
 import { createFactorEnrolment } from '../enrolment/add-factor.ts';
+import { recoveryKind } from '../factors/kinds.ts';
 import { createAccounts } from '../host/accounts.ts';
 import type { Addon } from '../host/addon.ts';
 import { bootId } from '../host/process.ts';
@@ -53,7 +54,7 @@ const works: Partial<Record<OperationName, Work>> = {
   'factor-list': async ({ admin }, account) => ({ factors: await admin.factors(account) }),
   'factor-add': async ({ verifier }, user, _, body) => {
     const { kind, name } = schema.readEnrol(body);
-    if (kind !== 'recovery') throw notOffline();
+    if (kind !== recoveryKind) throw notOffline();
     const named = name === undefined ? {} : { name };
     return verifier.enrol({ actor: offlineActor, user, kind, verify: true, ...named });
   },

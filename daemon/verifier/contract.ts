@@ -5,11 +5,10 @@ import type { CreationOptions } from '../authenticators/registrations.ts';
 import type { Validations } from '../authenticators/validations.ts';
 import type { Config } from '../config/contract.ts';
 import type { Answer } from '../factors/answers/answer-format.ts';
-import type { FactorContext, Resync } from '../factors/contract.ts';
+import type { Assertion, FactorContext, Registration, Resync } from '../factors/contract.ts';
 import type { FactorSummary, NewFactor } from '../factors/kinds.ts';
 import type { RecoveryRecord } from '../factors/recovery.ts';
 import type { TotpRecord } from '../factors/totp.ts';
-import type { U2fCredential } from '../factors/u2f.ts';
 import type { Accounts, HostFacts } from '../host/contract.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
@@ -114,12 +113,12 @@ export interface Verifier {
    */
   enrol(request: EnrolRequest, ended?: AbortSignal): Promise<EnrolResult>;
   /**
-   * What a security key is to be asked for, for `enrol` with kind webauthn. Nothing is stored.
+   * What a security key is to be asked for, for `enrol` with its registration. Nothing is stored.
    * @throws SallyportError `no-relying-party`, `factor-kind-not-allowed`, `too-many-factors`
    */
   creationOptions(user: string): Promise<CreationOptions>;
-  /** The credential request for a legacy key, for `enrol` with kind u2f. @throws SallyportError as `enrol` */
-  legacyQuestion(user: string, credential: U2fCredential): Promise<CredentialRequest>;
+  /** The credential request for a key made elsewhere, for `enrol` with its assertion. @throws SallyportError as `enrol` */
+  touchRequest(user: string, factor: NewFactor<'touch'>): Promise<CredentialRequest>;
 }
 
 export interface VerifyRequest {
@@ -151,6 +150,10 @@ export type EnrolRequest = {
   readonly name?: string;
   /** A current code; only an administrator may omit it, explicitly. */
   readonly code?: Buffer;
+  /** The touch of a key that was made elsewhere. */
+  readonly assertion?: Assertion;
+  /** A key that was made for a challenge of ours. */
+  readonly registration?: Registration;
   readonly verify: boolean;
 } & NewFactor;
 

@@ -52,7 +52,7 @@ export class FakeVerifier implements Verifier {
   verify = (): Promise<never> => Promise.reject(new Error('not here'));
   enrol = (): Promise<never> => Promise.reject(new Error('not here'));
   creationOptions = (): Promise<never> => Promise.reject(new Error('not here'));
-  legacyQuestion = (): Promise<never> => Promise.reject(new Error('not here'));
+  touchRequest = (): Promise<never> => Promise.reject(new Error('not here'));
 }
 
 /** The module's end of a connection. */

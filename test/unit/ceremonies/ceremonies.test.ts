@@ -33,12 +33,12 @@ beforeEach(() => {
   keys = new FakeKeys();
   enrolled = [];
   ready = async () => undefined;
-  const verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'legacyQuestion'> = {
+  const verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'touchRequest'> = {
     async creationOptions(user) {
       await ready();
       return wanted(user);
     },
-    legacyQuestion: () => Promise.reject(new Error('not here')),
+    touchRequest: () => Promise.reject(new Error('not here')),
     async enrol(request): Promise<EnrolResult> {
       enrolled.push(request);
       const factor = {

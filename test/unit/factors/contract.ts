@@ -13,7 +13,7 @@ export interface Attempt {
 
 /** What a factor shows of itself so that the suite can judge it. */
 export interface FactorFixture<R extends FactorRecord> {
-  readonly factor: Omit<FactorKind<R>, 'importing'>;
+  readonly factor: Omit<FactorKind<R>, 'importing' | 'enrolling'>;
   readonly record: R;
   readonly context: FactorContext;
   /** Every answer that is right for `record` in `context`, the one for "now" first. */
