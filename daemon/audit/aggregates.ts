@@ -128,7 +128,17 @@ function keyOf({ kind, outcome, reason }: AuditEvent, account: string, party: st
   return JSON.stringify([kind, outcome, reason, account, party]);
 }
 
-const mayDiffer = ['realm', 'service', 'source', 'tty', 'caller', 'factor', 'actor', 'would'] as const;
+const mayDiffer = [
+  'host',
+  'realm',
+  'service',
+  'source',
+  'tty',
+  'caller',
+  'factor',
+  'actor',
+  'would',
+] as const;
 
 /** The newer one, without what the two do not have in common. */
 function common(older: AuditEvent, newer: AuditEvent): AuditEvent {

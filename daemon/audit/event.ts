@@ -45,6 +45,8 @@ export interface AuditEvent {
   readonly account: string;
   /** Stable code: why. */
   readonly reason: string;
+  /** The host that the login was for; absent: this machine. */
+  readonly host?: { readonly id: string; readonly name: string };
   readonly realm?: string;
   readonly service?: string;
   /** PAM_RHOST, cleaned of control characters. */

@@ -17,6 +17,7 @@ export function formatJournalLine(event: AuditEvent & { readonly seq?: number })
     `sallyport-audit: ${word(kind)} ${word(outcome)} reason=${word(reason)} from=${address ?? '-'}`,
     quoted('service', event.service),
     quoted('account', event.account),
+    quoted('host', event.host?.name),
     quoted('realm', event.realm),
     address === undefined ? quoted('rhost', source) : '',
     quoted('tty', event.tty),

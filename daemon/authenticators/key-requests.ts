@@ -22,7 +22,7 @@ export interface KeyRequest<T = Assertion> {
 }
 
 /** Whose keys are asked. */
-type Keys = Pick<HostFacts, 'securityKeys'>;
+type Keys = Pick<HostFacts, 'id' | 'securityKeys'>;
 
 /** Requests assertions from the keys that are plugged into a host. */
 export interface KeyRequests {
@@ -48,8 +48,8 @@ export function createKeyRequests(randomness: Pick<Randomness, 'bytes'>): KeyReq
     async isPlugged({ securityKeys }) {
       return (await securityKeys.list()).length > 0;
     },
-    begin({ securityKeys }, { groups, userVerification }, deadline, watch) {
-      const asked = clientDataFor('webauthn.get', groups[0]?.rpId ?? '', randomness);
+    begin({ id: host, securityKeys }, { groups, userVerification }, deadline, watch) {
+      const asked = clientDataFor('webauthn.get', groups[0]?.rpId ?? '', randomness, host);
       const call = securityKeys.assert(
         {
           clientDataHash: asked.hash,
@@ -69,9 +69,9 @@ export function createKeyRequests(randomness: Pick<Randomness, 'bytes'>): KeyReq
       });
       return { outcome, pin: (bytes) => call.pin(bytes), cancel: () => call.cancel() };
     },
-    make({ securityKeys }, wanted, deadline, watch) {
+    make({ id: host, securityKeys }, wanted, deadline, watch) {
       const { account, rp, userId, exclude, algorithms, residentKey, userVerification } = wanted;
-      const asked = clientDataFor('webauthn.create', rp.rpId, randomness);
+      const asked = clientDataFor('webauthn.create', rp.rpId, randomness, host);
       const call = securityKeys.make(
         {
           clientDataHash: asked.hash,
@@ -113,16 +113,18 @@ function signedIn({ challenge, origin, clientDataJSON }: ClientData): Omit<Clien
 
 /**
  * W3C Web Authentication Level 3, 5.8.1. No browser can have this origin: what is signed on this machine is no
- * answer to a page, and vice versa.
+ * answer to a page, and vice versa. What is signed on another host names it.
  */
 export function clientDataFor(
   type: 'webauthn.create' | 'webauthn.get',
   rpId: string,
   randomness: Pick<Randomness, 'bytes'>,
+  host: HostFacts['id'] = '',
 ): ClientData {
   const challenge = randomness.bytes(32).toString('base64url');
   const origin = `pam://${rpId}`;
-  const clientDataJSON = Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
+  const said = { type, challenge, origin, crossOrigin: false, ...(host === '' ? {} : { host }) };
+  const clientDataJSON = Buffer.from(JSON.stringify(said));
   return { challenge, origin, clientDataJSON, hash: createHash('sha256').update(clientDataJSON).digest() };
 }
 

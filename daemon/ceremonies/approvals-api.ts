@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { hostname } from 'node:os';
 import type { ApprovalAnswerBody, ApprovalOutcome, ApprovalView } from '../api/sign-in-views.ts';
 import type { Approval, Approvals, ApprovalVerdict } from '../authenticators/approvals.ts';
 import { SallyportError } from '../lib/errors.ts';
@@ -37,14 +36,25 @@ const texts: Readonly<Record<ApprovalVerdict, ApprovalOutcome>> = {
   over: { outcome: 'over', text: 'This login no longer waits for approval. Start it again.' },
 };
 
+export interface ApprovalsApiOptions {
+  readonly rpId: () => string;
+  /** What this machine is called. */
+  readonly machine: string;
+}
+
 /** Invariants: a follower sees only one account, without numbers; unread output is bounded. */
-export function createApprovalsApi(approvals: Approvals, rpId: () => string): ApprovalsApi {
+export function createApprovalsApi(
+  approvals: Approvals,
+  { rpId, machine }: ApprovalsApiOptions,
+): ApprovalsApi {
   const open = new Set<ServerResponse>();
+  const view = (approval: Approval, browser: string | undefined, withNumber: boolean) =>
+    viewOf(approval, browser, withNumber, { rpId: rpId(), machine });
   return {
     show(id, source) {
       const found = approvals.show(id);
       if (found === undefined) throw new SallyportError('no-such-approval', texts.over.text);
-      return viewOf(found.approval, source, found.byLink, rpId());
+      return view(found.approval, source, found.byLink);
     },
     async answer(id, { number, credentialId, clientDataJSON, authenticatorData, signature }) {
       const given = { credentialId, clientDataJSON, authenticatorData, signature };
@@ -63,7 +73,7 @@ export function createApprovalsApi(approvals: Approvals, rpId: () => string): Ap
         write(
           over
             ? { kind: 'approval-over', id: approval.handle }
-            : { kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) },
+            : { kind: 'approval', approval: view(approval, undefined, false) },
         ),
       );
       response.once('close', () => {
@@ -73,7 +83,7 @@ export function createApprovalsApi(approvals: Approvals, rpId: () => string): Ap
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
       response.flushHeaders();
       for (const approval of approvals.pendingOf(account))
-        write({ kind: 'approval', approval: viewOf(approval, undefined, false, rpId()) });
+        write({ kind: 'approval', approval: view(approval, undefined, false) });
     },
     close() {
       for (const response of open) endIfOpen(response);
@@ -85,7 +95,7 @@ function viewOf(
   approval: Approval,
   browser: string | undefined,
   withNumber: boolean,
-  rpId: string,
+  { rpId, machine }: { readonly rpId: string; readonly machine: string },
 ): ApprovalView {
   const { number, account, facts, question, challenge, asked, expires } = approval;
   const source = facts.source ?? facts.rhost;
@@ -95,7 +105,7 @@ function viewOf(
     account,
     // Otherwise it is the same account, possibly under another of its names.
     ...(/^su(-l)?$/.test(facts.service) && facts.user !== account ? { target: shown(facts.user) } : {}),
-    host: hostname(),
+    host: facts.host?.name ?? machine,
     service: shown(facts.service),
     ...(source === undefined ? {} : { source: shown(source) }),
     ...(facts.tty === undefined ? {} : { tty: shown(facts.tty) }),

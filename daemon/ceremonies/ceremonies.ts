@@ -36,7 +36,7 @@ export interface CeremonyOptions {
   readonly verifier: Pick<Verifier, 'enrol' | 'creationOptions' | 'touchRequest'>;
   readonly keyRequests: Pick<KeyRequests, 'begin' | 'make'>;
   /** The machine of the callers, whose keys are asked. */
-  readonly host: Pick<HostFacts, 'securityKeys'>;
+  readonly host: Pick<HostFacts, 'id' | 'securityKeys'>;
   readonly randomness: Pick<Randomness, 'bytes'>;
   readonly limits?: CeremonyLimits;
 }

@@ -28,6 +28,12 @@ export interface Accounts {
   byUid(uid: number, groups: readonly string[]): Promise<AccountLookup>;
 }
 
+/** A machine other than the one that sallyportd runs on, as records and events name it. */
+export interface HostName {
+  readonly id: string;
+  readonly name: string;
+}
+
 /**
  * The machine that a login is for, and what only that machine can answer.
  *

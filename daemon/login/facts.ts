@@ -53,12 +53,18 @@ function reachesPerson({ service, tty, terminal }: HelloFrame, rootSocket: boole
   return rootSocket && (terminal || (service === 'sshd' && tty === sshTty));
 }
 
+/** How records and events name a host; nothing names the machine that sallyportd runs on. */
+export function named({ id, name }: HostFacts): Pick<LoginFacts, 'host'> {
+  return id === '' ? {} : { host: { id, name } };
+}
+
 /** Asks the host for what HELLO does not contain. */
 export async function factsOf(hello: HelloFrame, { host, socket, peerUid }: Origin): Promise<LoginFacts> {
   const rootSocket = socket === 'root';
   const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
   const sshKeys = sshSkKeysIn(believedAuthInfo(hello, rootSocket));
   return {
+    ...named(host),
     service: hello.service,
     user: hello.user,
     ...(hello.rhost === undefined ? {} : { rhost: hello.rhost }),

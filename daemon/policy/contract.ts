@@ -1,4 +1,5 @@
 import type { FactorRecord } from '../factors/kinds.ts';
+import type { HostName } from '../host/contract.ts';
 
 /** Failures of logins with a verified first factor, kept in the store (docs/design.md, rule 6). */
 export interface LockState {
@@ -22,6 +23,8 @@ export interface Grant {
   readonly origin: string;
   /** su with su = "caller": the target of su. A grant for one target does not apply to another. */
   readonly target?: string;
+  /** Id of the host that it was issued on, and applies to; absent: this machine. */
+  readonly host?: string;
   /** Milliseconds since the epoch; void if the clock is before it. */
   readonly since: number;
 }
@@ -55,6 +58,8 @@ export interface AccountState {
 
 /** Facts about one login, from HELLO and the peer's socket. */
 export interface LoginFacts {
+  /** The host that it is for; absent: this machine. */
+  readonly host?: HostName;
   readonly service: string;
   /** The name as typed; the canonical one comes from NSS. */
   readonly user: string;

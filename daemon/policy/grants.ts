@@ -29,6 +29,7 @@ export function activeGrant(
       grant.origin === origin &&
       grant.realm === login.realm &&
       grant.service === login.facts.service &&
+      grant.host === login.facts.host?.id &&
       (grant.target === undefined || grant.target === login.target) &&
       grant.since <= now &&
       now < grant.since + forMs,
@@ -58,9 +59,21 @@ export function issueGrant(
   const origin = grantOrigin(facts);
   if (origin === undefined || !mayRemember(facts)) return grants;
   const { service } = facts;
-  const given: Grant = { realm, service, origin, since: now, ...(target !== undefined && { target }) };
+  const host = facts.host?.id;
+  const given: Grant = {
+    realm,
+    service,
+    origin,
+    since: now,
+    ...(target !== undefined && { target }),
+    ...(host !== undefined && { host }),
+  };
   const isSame = (other: Grant) =>
-    other.realm === realm && other.service === service && other.origin === origin && other.target === target;
+    other.realm === realm &&
+    other.service === service &&
+    other.origin === origin &&
+    other.target === target &&
+    other.host === host;
   const kept = grants
     .filter((other) => other.since <= now && !isSame(other))
     .sort((a, b) => a.since - b.since)

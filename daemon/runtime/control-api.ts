@@ -77,7 +77,10 @@ export async function apiPart(base: Base, parts: ApiParts) {
       auditedStore,
       log,
     }),
-    approvals: createApprovalsApi(approvals, () => configuration.current().webauthn?.rpId ?? ''),
+    approvals: createApprovalsApi(approvals, {
+      rpId: () => configuration.current().webauthn?.rpId ?? '',
+      machine: host.name,
+    }),
   });
 }
 

@@ -8,6 +8,7 @@ import { SallyportError } from '../lib/errors.ts';
 import { canonicalAddress } from '../lib/network.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
+import { named } from '../login/facts.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { AbandonReason, KeyOption, Opening, OpenLogin, Verifier } from '../verifier/contract.ts';
 import type { Person, Tokens } from './access-tokens.ts';
@@ -94,7 +95,7 @@ class OpenSignIns implements SignIns {
     const { account, invited, source } = passed;
     const person = { account: account.name, uid: account.uid };
     const begun = { person, by: body.by, caller, passed };
-    const facts = factsFor(account, source, caller, this.#o.host.bootId);
+    const facts = factsFor(account, source, caller, this.#o.host);
     const first = await mayAddFirst(this.#o, account, facts, invited);
     if (first !== undefined) return { id: '', step: await this.#doneBy(begun, { first }) };
     const opening = await this.#o.verifier.open(facts, this.#o.host);
@@ -199,14 +200,15 @@ class OpenSignIns implements SignIns {
   }
 }
 
-function factsFor(account: Account, source: string | undefined, caller: Caller, bootId: string): LoginFacts {
+function factsFor(account: Account, source: string | undefined, caller: Caller, host: HostFacts): LoginFacts {
   const address = source === undefined ? undefined : canonicalAddress(source);
   return {
+    ...named(host),
     service: serviceOf(caller),
     user: account.name,
     ...(source === undefined ? {} : { rhost: source }),
     ...(address === undefined ? {} : { source: address }),
-    bootId,
+    bootId: host.bootId,
     realUid: account.uid,
     peerUid: caller.uid,
     firstFactorVerified: true,

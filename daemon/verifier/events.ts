@@ -37,6 +37,7 @@ export function loginEvent(subject: LoginAccounts, facts: LoginFacts, said: Said
     at: said.at,
     account: target.name,
     reason: said.reason,
+    ...(facts.host === undefined ? {} : { host: facts.host }),
     ...(said.realm === undefined ? {} : { realm: said.realm }),
     service: shown(facts.service),
     ...(source === undefined ? {} : { source: shown(source) }),

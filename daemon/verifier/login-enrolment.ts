@@ -177,8 +177,9 @@ async function finish(
   const account = subject.target.name;
   const record = versioned.value ?? emptyRecord(account, now, subject.target.uid);
   const { realm } = decision;
-  const enrolled = factors.map((factor) =>
-    changeEvent('factor-added', {
+  const { host } = login.facts;
+  const enrolled = factors.map((factor) => ({
+    ...changeEvent('factor-added', {
       outcome: 'done',
       reason: factor === factors[0] ? 'verified' : 'unverified',
       account,
@@ -187,7 +188,8 @@ async function finish(
       realm,
       factor,
     }),
-  );
+    ...(host === undefined ? {} : { host }),
+  }));
   const [factor] = factors;
   const success = { outcome: 'success', reason: 'enrolled', at: now, realm, factor } as const;
   const events = [...enrolled, loginEvent(subject, login.facts, success)];

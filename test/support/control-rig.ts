@@ -225,7 +225,10 @@ export async function startControl(options: RigOptions = {}): Promise<ControlRig
       log,
     }),
     metrics: { text: async () => '{}' },
-    approvals: createApprovalsApi(approvals, () => configuration.current().webauthn?.rpId ?? ''),
+    approvals: createApprovalsApi(approvals, {
+      rpId: () => configuration.current().webauthn?.rpId ?? '',
+      machine: host.name,
+    }),
     adminGroup,
     rootUids,
     portalUid,

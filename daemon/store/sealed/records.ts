@@ -47,7 +47,14 @@ const accountRecord: v.GenericSchema<unknown, AccountRecord> = v.strictObject({
     lockedAt: v.exactOptional(time),
   }),
   grants: v.array(
-    v.strictObject({ realm: text, service: text, origin: text, target: v.exactOptional(text), since: time }),
+    v.strictObject({
+      realm: text,
+      service: text,
+      origin: text,
+      target: v.exactOptional(text),
+      host: v.exactOptional(text),
+      since: time,
+    }),
   ),
   graceStarted: v.exactOptional(time),
   exemption: v.exactOptional(
@@ -67,6 +74,7 @@ const auditEvent: v.GenericSchema<unknown, AuditEvent> = v.strictObject({
   at: time,
   account: text,
   reason: text,
+  host: v.exactOptional(v.strictObject({ id: text, name: text })),
   realm: v.exactOptional(text),
   service: v.exactOptional(text),
   source: v.exactOptional(text),

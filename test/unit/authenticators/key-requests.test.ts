@@ -8,6 +8,7 @@ import { encodeAssert, encodeMake } from '../../../daemon/protocol/fido-requests
 import type { CredentialRecord } from '../../support/credential.ts';
 import { keyOf } from '../../support/credential.ts';
 import { FakeKeys } from '../../support/fake-keys.ts';
+import { hostWith } from '../../support/host.ts';
 import { legacyKey, rpId, softKey } from '../../support/soft-keys.ts';
 
 /** What keys are asked: one account must not be able to hold what no question can, or no key of it would blink. */
@@ -24,7 +25,12 @@ describe('a question to the keys', () => {
     const keys = new FakeKeys();
     const question = questionFor(credentials.map(keyOf), 'preferred');
     assert.ok(question !== undefined);
-    createKeyRequests(systemRandomness).begin({ securityKeys: keys }, question, 600_000, () => undefined);
+    createKeyRequests(systemRandomness).begin(
+      hostWith({ securityKeys: keys }),
+      question,
+      600_000,
+      () => undefined,
+    );
     const [call] = keys.asserted;
     assert.ok(call !== undefined);
     const frame = encodeAssert(call.request);
@@ -57,7 +63,7 @@ describe('a question to the keys', () => {
     const keys = new FakeKeys();
     const exclude = Array.from({ length: most }, (_, number) => longId(number));
     createKeyRequests(systemRandomness).make(
-      { securityKeys: keys },
+      hostWith({ securityKeys: keys }),
       {
         account: 'a'.repeat(limits.userLength),
         rp: { rpId: 'x'.repeat(253), rpName: 'n'.repeat(64) },

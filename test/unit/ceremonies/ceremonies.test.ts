@@ -8,6 +8,7 @@ import { limits } from '../../../daemon/limits.ts';
 import type { EnrolRequest, EnrolResult, Verifier } from '../../../daemon/verifier/contract.ts';
 import { makeCredential } from '../../support/authenticator/credential.ts';
 import { FakeKeys } from '../../support/fake-keys.ts';
+import { hostWith } from '../../support/host.ts';
 import { rpId } from '../../support/soft-keys.ts';
 
 /** How many enrolments there are at a time, and what becomes of those that another one ends. */
@@ -55,7 +56,7 @@ beforeEach(() => {
   ceremonies = createCeremonies({
     verifier,
     keyRequests: createKeyRequests(systemRandomness),
-    host: { securityKeys: keys },
+    host: hostWith({ securityKeys: keys }),
     randomness: systemRandomness,
   });
 });

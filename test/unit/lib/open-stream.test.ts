@@ -113,7 +113,7 @@ describe('followers that have been ended', () => {
       },
       pendingOf: () => [],
     };
-    const context = createApprovalsApi(approvals as unknown as Approvals, () => '');
+    const context = createApprovalsApi(approvals as unknown as Approvals, { rpId: () => '', machine: 'm' });
     const { response: one, errors } = response();
     context.follow(one, 'alice');
     context.close();
