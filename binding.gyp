@@ -12,7 +12,7 @@
       "sources": ["native/addon/addon.cc", "native/addon/arguments.cc", "native/addon/accounts.cc",
         "native/addon/local_accounts.cc",
         "native/addon/sources.cc", "native/addon/lookups.cc", "native/addon/system.cc", "native/addon/locks.cc",
-        "native/addon/acceptor.cc"],
+        "native/addon/acceptor.cc", "native/addon/sealing.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],
       "cflags!": ["-fno-exceptions"],

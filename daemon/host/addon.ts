@@ -55,6 +55,35 @@ export interface Acceptor {
   close(): void;
 }
 
+/** An AES-256-GCM key for one purpose, outside of the memory of JavaScript; wiped when it is collected. */
+export interface SealingKey {
+  readonly sealingKey: unique symbol;
+}
+
+/** AES-256-GCM and HMAC-SHA256 in one call, by Node's own OpenSSL: an envelope of node:crypto takes ten. */
+export interface SealingAddon {
+  /** The caller wipes `key`. */
+  readonly sealingKey: (purpose: string, key: Buffer) => SealingKey;
+  /** `envelope`: header, nonce of 12 bytes, room for ciphertext and tag. The tag covers `recordKey` and the header too. */
+  readonly sealWith: (
+    key: SealingKey,
+    recordKey: Buffer,
+    envelope: Buffer,
+    headerLength: number,
+    plaintext: Buffer,
+  ) => void;
+  /** Fills `plaintext`. False: the tag is wrong, and `plaintext` is wiped. */
+  readonly openWith: (
+    key: SealingKey,
+    recordKey: Buffer,
+    envelope: Buffer,
+    headerLength: number,
+    plaintext: Buffer,
+  ) => boolean;
+  /** Fills the 32 bytes of `out`. */
+  readonly hmacSha256: (key: Buffer, data: Buffer, out: Buffer) => void;
+}
+
 /** The calls that Node does not have. Errors carry `code`: an errno name, or what is said here. */
 export interface Addon {
   /** Throws not-unix and not-connected. */
@@ -81,7 +110,7 @@ export interface Addon {
   readonly acceptFrom: (descriptor: number, taken: (connection: number, errno: number) => void) => Acceptor;
 }
 
-interface NativeAddon extends Addon {
+interface NativeAddon extends Addon, SealingAddon {
   readonly startLookups: (options: { readonly threads: number; readonly queue: number }) => void;
 }
 
@@ -114,6 +143,13 @@ function loadFile(file: string): NativeAddon {
 }
 
 let loaded: Addon | undefined;
+let sealing: SealingAddon | undefined;
+
+/** The part of the addon that needs no threads. */
+export function sealingAddon(): SealingAddon {
+  sealing ??= loadFile(addonFile());
+  return sealing;
+}
 
 /** Loads the addon and starts its threads, once in a process. */
 export function loadAddon(file?: string): Addon {

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type SealingKey, sealingAddon } from '../host/addon.ts';
 import { createDurably, type FileOwner } from '../lib/durable.ts';
 import { messageOf } from '../lib/errors.ts';
 import { storeError, systemCode } from './error.ts';
@@ -39,6 +40,8 @@ export interface Keyring {
   has(keyId: string): boolean;
   /** @throws store-key when the master key file has no such key */
   key(purpose: Purpose, keyId: string): KeyObject;
+  /** The same key for the addon. @throws store-key */
+  sealingKey(purpose: Purpose, keyId: string): SealingKey;
   /** For recovery keys and for names from unverified logins. */
   keyedHash(purpose: 'recovery' | 'throttle'): KeyedHash;
   /** The text of the file: only for a backup that includes it. */
@@ -205,13 +208,19 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
   let masters = first;
   let read = Date.now();
   const derived = new Map<string, KeyObject>();
+  const sealingKeys = new Map<string, SealingKey>();
   const recoveryKeys = new Map<string, KeyObject>();
   const current = (): string => [...masters.keys()][0] ?? '';
 
-  function key(purpose: Purpose, keyId: string): KeyObject {
+  function derive<Key>(
+    known: Map<string, Key>,
+    purpose: Purpose,
+    keyId: string,
+    make: (bytes: Buffer) => Key,
+  ): Key {
     const info = `sallyport/1/${purpose}/${keyId}`;
-    const known = derived.get(info);
-    if (known) return known;
+    const before = known.get(info);
+    if (before) return before;
     const master = masters.get(keyId);
     if (!master) {
       throw storeError(
@@ -219,10 +228,20 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
         `Sealed with master key ${keyId}, which ${source.path} does not hold (it holds ${[...masters.keys()].join(', ')}). Put that key back.`,
       );
     }
-    const fresh = createSecretKey(Buffer.from(hkdfSync('sha256', master, '', info, KEY_BYTES)));
-    derived.set(info, fresh);
-    return fresh;
+    const bytes = Buffer.from(hkdfSync('sha256', master, '', info, KEY_BYTES));
+    try {
+      const fresh = make(bytes);
+      known.set(info, fresh);
+      return fresh;
+    } finally {
+      bytes.fill(0);
+    }
   }
+
+  const key = (purpose: Purpose, keyId: string): KeyObject =>
+    derive(derived, purpose, keyId, (bytes) => createSecretKey(bytes));
+  const sealingKey = (purpose: Purpose, keyId: string): SealingKey =>
+    derive(sealingKeys, purpose, keyId, (bytes) => sealingAddon().sealingKey(purpose, bytes));
 
   const recoveryKey = (keyId: string): KeyObject | undefined =>
     masters.has(keyId) ? key('recovery', keyId) : recoveryKeys.get(keyId);
@@ -242,6 +261,7 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
     },
     has: (keyId) => masters.has(keyId),
     key,
+    sealingKey,
     keyedHash: (purpose) => ({
       get keyId() {
         return current();
@@ -256,6 +276,7 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
       masters = fresh;
       read = other.read;
       derived.clear();
+      sealingKeys.clear();
     },
     recoveryKey,
     addRecoveryKey: (keyId, bytes) => void recoveryKeys.set(keyId, createSecretKey(bytes)),

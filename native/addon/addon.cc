@@ -85,6 +85,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addSystem(env, exports);
   addLocks(env, exports);
   addAcceptor(env, exports);
+  addSealing(env, exports);
   return exports;
 }
 

@@ -10,5 +10,7 @@ void addSystem(Napi::Env env, Napi::Object exports);
 void addLocks(Napi::Env env, Napi::Object exports);
 /** acceptFrom. */
 void addAcceptor(Napi::Env env, Napi::Object exports);
+/** sealingKey, sealWith, openWith and hmacSha256. */
+void addSealing(Napi::Env env, Napi::Object exports);
 
 }  // namespace sallyport

@@ -1,6 +1,7 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { storeError } from '../../sealing/error.ts';
+import { hmacOf } from '../../sealing/seal.ts';
 import { type SegmentReason, segmentReasons } from '../contract.ts';
 
 /**
@@ -64,6 +65,7 @@ const BEFORE_AT = 14;
 const JSON_AT = 46;
 const DAEMON_BYTES = SEGMENT_AT - DAEMON_AT;
 const KEY_BYTES = 32;
+const SEQ_BYTES = 8;
 /** First byte of a JSON object: an event of a version without a chain. */
 const BRACE = 0x7b;
 
@@ -107,9 +109,10 @@ export function chained(
 
 /** The chain hash of an event, as the next event carries it. */
 export function chainHash(key: string, seq: number, plaintext: Buffer): string {
-  const place = Buffer.allocUnsafe(8);
-  place.writeBigUInt64BE(BigInt(seq));
-  return createHmac('sha256', Buffer.from(key, 'base64')).update(place).update(plaintext).digest('hex');
+  const placed = Buffer.allocUnsafe(SEQ_BYTES + plaintext.length);
+  placed.writeBigUInt64BE(BigInt(seq));
+  plaintext.copy(placed, SEQ_BYTES);
+  return hmacOf(Buffer.from(key, 'base64'), placed).toString('hex');
 }
 
 /** Content of the entry that replaces the first event of a gap. */
