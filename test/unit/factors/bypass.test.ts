@@ -40,13 +40,13 @@ factorContract('bypass', () => ({
   usedUp: { ...record, until: from },
 }));
 
-it('a bypass code that was accepted is gone', () => {
+it('a bypass code is removed when it is accepted', () => {
   const verdict = bypass.verify(record, { kind: 'bypass', text: '123456789' }, contextAt(from));
   assert.ok(verdict.outcome === 'accepted' && verdict.gone === true);
 });
 
 describe('a bypass code', () => {
-  it('is nine digits that no code of a device has, drawn evenly, and read out by threes', () => {
+  it('has nine digits, unlike any code of a device, is drawn uniformly, and shown in groups of three', () => {
     const asked: number[] = [];
     const code = generateBypassCode((max) => {
       asked.push(max);
@@ -58,7 +58,7 @@ describe('a bypass code', () => {
       assert.match(generateBypassCode(randomInt), /^\d{3} \d{3} \d{3}$/);
   });
 
-  it('is void at its end, and before its beginning: a clock set back brings none back', () => {
+  it('is void after its end and before its beginning: setting the clock back revives none', () => {
     assert.deepEqual(
       [from - 1, from, until - 1, until].map((now) => at(now)),
       ['refused', 'accepted', 'accepted', 'refused'],
@@ -69,7 +69,7 @@ describe('a bypass code', () => {
     );
   });
 
-  it('is kept as a hash alone, under the master key of its time', () => {
+  it('is stored only as a hash, under the master key of its time', () => {
     assert.ok(!JSON.stringify(record).includes('123456789'));
     const shape = answerFormatOf(Buffer.from('123456789'), new Set());
     assert.equal(bypass.verify(record, shape, contextAt(from, { keyedHash: rotated })).outcome, 'accepted');

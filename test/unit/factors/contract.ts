@@ -5,28 +5,28 @@ import type { AnswerFormat, FactorContext, FactorKind } from '../../../daemon/fa
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import { fc } from '../../support/property.ts';
 
-/** An answer as it is typed, and what else differs from the fixture's context. */
+/** An answer as it is typed, and what differs from the fixture's context. */
 export interface Attempt {
   readonly answer: string;
   readonly context?: Partial<FactorContext>;
 }
 
-/** What a factor shows of itself so that the suite can judge it. */
+/** What a factor provides so that the suite can test it. */
 export interface FactorFixture<R extends FactorRecord> {
   readonly factor: Omit<FactorKind<R>, 'importing' | 'enrolling'>;
   readonly record: R;
   readonly context: FactorContext;
   /** Every answer that is right for `record` in `context`, the one for "now" first. */
   readonly right: readonly [string, ...string[]];
-  /** Of the right shape, and never right. */
+  /** In the right format, and never right. */
   readonly wrong: string;
-  /** Right once `right[0]` was accepted; undefined where that ends it. */
+  /** Right once `right[0]` was accepted; undefined where that ends the factor. */
   readonly next: Attempt | undefined;
-  /** Was right before `right[0]` was accepted, is of an earlier step; undefined where there is no order. */
+  /** Right before `right[0]` was accepted, from an earlier step; undefined without an order. */
   readonly older: string | undefined;
-  /** The borders of what is accepted, from both sides. */
+  /** The limits of acceptance, from both sides. */
   readonly edges: { readonly inside: readonly Attempt[]; readonly outside: readonly Attempt[] };
-  /** Where nothing is typed: what an answer of this fixture stands for. */
+  /** If nothing is typed: what an answer of this fixture represents. */
   readonly shape?: (answer: string) => AnswerFormat;
   /** With nothing left to accept; undefined where a factor never ends. */
   readonly usedUp: R | undefined;
@@ -42,8 +42,8 @@ function takesFormat<R extends FactorRecord>(
 const digitsInUse: ReadonlySet<number> = new Set([6, 7, 8]);
 
 /**
- * The contract that every factor passes. What a factor cannot do by itself is not here: counting wrong
- * answers, and leaving out disabled and deleted factors, are the verifier's.
+ * The contract that every factor passes. Excluded is what the verifier does: counting wrong answers, and ignoring
+ * disabled and deleted factors.
  */
 export function factorContract<R extends FactorRecord>(
   name: string,
@@ -52,7 +52,7 @@ export function factorContract<R extends FactorRecord>(
   const typed = (answer: string) => answerFormatOf(Buffer.from(answer), digitsInUse);
   const { shape: shaped = typed } = makeFixture();
 
-  /** Every call is made on a record that cannot be changed: verify MUST NOT mutate what it is given. */
+  /** Every call gets a frozen record: verify MUST NOT mutate its arguments. */
   const attempt = (fixture: FactorFixture<R>, record: R, { answer, context }: Attempt) =>
     fixture.factor.verify(deepFreeze(record), shaped(answer), { ...fixture.context, ...context });
 
@@ -69,7 +69,7 @@ export function factorContract<R extends FactorRecord>(
   };
 
   describe(`${name}: the contract of all factors`, () => {
-    it('accepts each right answer, and what comes after it', () => {
+    it('accepts each right answer, and the next ones', () => {
       const fixture = makeFixture();
       for (const answer of fixture.right) accepted(fixture, fixture.record, { answer });
       const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
@@ -82,13 +82,13 @@ export function factorContract<R extends FactorRecord>(
         const after = accepted(fixture, fixture.record, { answer });
         assert.notDeepEqual(after, fixture.record);
         const verdict = attempt(fixture, fixture.record, { answer });
-        // The commit takes the record out: there is nothing left to try it against.
+        // The commit removes the record: there is nothing left to verify against.
         if (verdict.outcome === 'accepted' && verdict.gone === true) continue;
         assert.notEqual(refused(fixture, after, { answer }), 'clock');
       }
     });
 
-    it('refuses it still after the next one was accepted', () => {
+    it('still refuses it after the next one was accepted', () => {
       const fixture = makeFixture();
       const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
       if (fixture.next === undefined) return;
@@ -97,7 +97,7 @@ export function factorContract<R extends FactorRecord>(
       refused(fixture, later, { ...fixture.next, answer: fixture.right[0] });
     });
 
-    it('refuses what is older than the last one accepted', () => {
+    it('refuses answers older than the last accepted one', () => {
       const fixture = makeFixture();
       if (fixture.older === undefined) return;
       accepted(fixture, fixture.record, { answer: fixture.older });
@@ -110,13 +110,13 @@ export function factorContract<R extends FactorRecord>(
       assert.equal(refused(fixture, fixture.record, { answer: fixture.wrong }), 'wrong');
     });
 
-    it('accepts up to its borders and nothing beyond', () => {
+    it('accepts up to its limits and nothing beyond', () => {
       const fixture = makeFixture();
       for (const tried of fixture.edges.inside) accepted(fixture, fixture.record, tried);
       for (const tried of fixture.edges.outside) refused(fixture, fixture.record, tried);
     });
 
-    it('keeps all that names the factor, and marks when it was used', () => {
+    it('keeps the identity of the factor, and records when it was used', () => {
       const fixture = makeFixture();
       const after = accepted(fixture, fixture.record, { answer: fixture.right[0] });
       const { id, kind, name: label, created, enabled } = fixture.record;
@@ -127,7 +127,7 @@ export function factorContract<R extends FactorRecord>(
       assert.equal(after.lastUsed, fixture.context.now);
     });
 
-    it('says of itself whether it can let anybody in, enabled or not', () => {
+    it('reports whether it is usable, enabled or not', () => {
       const fixture = makeFixture();
       assert.equal(fixture.factor.usable(fixture.record, fixture.context.now), true);
       assert.equal(fixture.factor.usable({ ...fixture.record, enabled: false }, fixture.context.now), true);
@@ -136,7 +136,7 @@ export function factorContract<R extends FactorRecord>(
       for (const answer of fixture.right) refused(fixture, fixture.usedUp, { answer });
     });
 
-    it('takes the format of its own answers and no other', () => {
+    it('accepts only the format of its own answers', () => {
       const fixture = makeFixture();
       const takes = (answer: string) => takesFormat(fixture, shaped(answer));
       assert.equal(takes(fixture.right[0]), true);
@@ -179,7 +179,7 @@ export function factorContract<R extends FactorRecord>(
       );
     });
 
-    it('neither throws nor accepts for any text in any shape', () => {
+    it('neither throws nor accepts for any text in any format', () => {
       const fixture = makeFixture();
       const right = new Set(fixture.right.map((answer) => textOf(shaped(answer))));
       const record = deepFreeze(fixture.record);
@@ -209,7 +209,7 @@ function textOf(shape: AnswerFormat): string {
   return 'text' in shape ? `${shape.kind} ${shape.text}` : shape.kind;
 }
 
-/** Any 16-bit units, lone surrogates too. */
+/** Any 16-bit units, including lone surrogates. */
 export function anyText(minLength: number, maxLength: number): fc.Arbitrary<string> {
   return fc
     .array(fc.nat({ max: 0xffff }), { minLength, maxLength })

@@ -38,7 +38,7 @@ factorContract('hotp', () => ({
 describe('hotp: the counter', () => {
   const record = hotpRecord({ counter });
 
-  it('moves to the one after the code, and all it passed over is spent', () => {
+  it('moves to the one after the code, and all passed over are used', () => {
     const verdict = attempt(record, 4);
     assert.equal(verdict.outcome, 'accepted');
     if (verdict.outcome !== 'accepted') return;
@@ -47,28 +47,28 @@ describe('hotp: the counter', () => {
     assert.equal(reasonOf(attempt(verdict.record, 5)), 'accepted');
   });
 
-  it('knows the last ten spent codes as replays, and those before as wrong', () => {
+  it('knows the last ten used codes as replays, and earlier ones as wrong', () => {
     assert.equal(reasonOf(attempt(record, -1)), 'replay');
     assert.equal(reasonOf(attempt(record, -10)), 'replay');
     assert.equal(reasonOf(attempt(record, -11)), 'wrong');
     assert.equal(reasonOf(attempt(hotpRecord({ counter: 0 }), 0)), 'wrong', 'nothing is before 0');
   });
 
-  it('refuses digits of a spent code even where a code to come has the same', () => {
+  it('refuses the digits of a used code even if a later code has the same', () => {
     const first = firstOfTwins();
     const text = codeAt(hotpRecord(), first);
     const verdict = hotp.verify(hotpRecord({ counter: first + 1 }), { kind: 'code', text }, contextAt(0));
     assert.equal(reasonOf(verdict), 'replay');
   });
 
-  it('counts on from the highest counter that a token may start with', () => {
+  it('continues from the highest counter that a factor may start with', () => {
     const last = hotpRecord({ counter: highestFirstCounter });
     const text = codeAt(last, highestFirstCounter);
     const verdict = hotp.verify(last, { kind: 'code', text }, contextAt(0));
     assert.equal(verdict.outcome === 'accepted' && verdict.record.counter, highestFirstCounter + 1);
   });
 
-  it('only ever grows, and lets no code in twice', () => {
+  it('only ever grows, and accepts no code twice', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -20, max: 30 }), { maxLength: 12 }), (presses) => {
         let current = record;
@@ -87,12 +87,12 @@ describe('hotp: the counter', () => {
   });
 });
 
-describe('hotp: back in step by two codes in a row', () => {
+describe('hotp: resynchronisation by two consecutive codes', () => {
   const record = hotpRecord({ counter });
   const resyncOf = (verdict: FactorVerdict<HotpRecord>) =>
     verdict.outcome === 'refused' ? verdict.resync : undefined;
 
-  it('takes the first as wrong, the second as proof', () => {
+  it('refuses the first as wrong, and accepts the second', () => {
     for (const ahead of [11, 500, 1000]) {
       const first = attempt(record, ahead);
       assert.equal(reasonOf(first), 'wrong');
@@ -103,13 +103,13 @@ describe('hotp: back in step by two codes in a row', () => {
     }
   });
 
-  it('looks a thousand ahead and no further', () => {
+  it('searches a thousand codes ahead and no further', () => {
     assert.notEqual(resyncOf(attempt(record, 1000)), undefined);
     assert.equal(resyncOf(attempt(record, 1001)), undefined);
     assert.equal(resyncOf(attempt(record, 5)), undefined, 'within the look-ahead there is nothing to prove');
   });
 
-  it('takes no other code than the very next', () => {
+  it('accepts only the very next code', () => {
     const resync = resyncOf(attempt(record, 500));
     for (const ahead of [499, 500, 502, 600]) assert.equal(reasonOf(attempt(record, ahead, resync)), 'wrong');
     assert.deepEqual(
@@ -119,25 +119,25 @@ describe('hotp: back in step by two codes in a row', () => {
     );
   });
 
-  it('means nothing for another factor, or once the counter has passed it', () => {
+  it('has no effect for another factor, or once the counter has passed it', () => {
     const resync = resyncOf(attempt(record, 500));
     assert.equal(reasonOf(attempt({ ...record, id: 'f2' }, 501, resync)), 'wrong');
     assert.equal(reasonOf(attempt({ ...record, counter: counter + 502 }, 501, resync)), 'replay');
     assert.equal(reasonOf(attempt({ ...record, counter: counter + 520 }, 501, resync)), 'wrong');
   });
 
-  it('does not stretch how far ahead a counter can get', () => {
+  it('does not extend how far ahead a counter can get', () => {
     const beyond = { factor: record.id, counter: counter + 1002 };
     assert.equal(reasonOf(attempt(record, 1002, beyond)), 'wrong');
   });
 
-  it('lets a code within the look-ahead in all the same', () => {
+  it('still accepts a code within the look-ahead', () => {
     const resync = resyncOf(attempt(record, 500));
     assert.equal(reasonOf(attempt(record, 0, resync)), 'accepted');
   });
 });
 
-/** A counter of the default seed whose digits come again within the look-ahead. */
+/** A counter of the default seed whose digits repeat within the look-ahead. */
 function firstOfTwins(): number {
   const seen = new Map<string, number>();
   for (let candidate = 0; ; candidate += 1) {

@@ -13,7 +13,7 @@ const records = [
 ];
 
 describe('the factor of a record', () => {
-  it('is of its kind', () => {
+  it('has its kind', () => {
     for (const record of records) assert.equal(kindOf(record).kind, record.kind);
   });
 
@@ -26,7 +26,7 @@ describe('the factor of a record', () => {
 });
 
 describe('the summary of a record', () => {
-  it('says in short what it is', () => {
+  it('is a short description', () => {
     const details = [...records, totpRecord({ digits: 8, period: 60, algorithm: 'sha512' })].map(
       (record) => summaryOf(record).detail,
     );
@@ -40,14 +40,14 @@ describe('the summary of a record', () => {
     ]);
   });
 
-  it('says how many recovery keys are left, and when it was used', () => {
+  it('contains how many recovery keys are left, and when it was used', () => {
     const [, second = null] = recoveryRecord(keys).hashes;
     const used = { ...recoveryRecord(keys), hashes: [null, second], lastUsed: 5 };
     const { detail, left, lastUsed } = summaryOf(used);
     assert.deepEqual({ detail, left, lastUsed }, { detail: '1 of 2 left', left: 1, lastUsed: 5 });
   });
 
-  it('holds nothing that helps to make a code', () => {
+  it('contains nothing that helps to compute a code', () => {
     const known = ['id', 'kind', 'name', 'created', 'lastUsed', 'enabled', 'detail', 'left', 'until'];
     for (const record of records) {
       const summary = summaryOf({ ...record, lastUsed: 1 });

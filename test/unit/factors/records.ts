@@ -9,7 +9,7 @@ import type { ScratchRecord } from '../../../daemon/factors/scratch.ts';
 import { hashScratchCodes } from '../../../daemon/factors/scratch.ts';
 import type { TotpRecord } from '../../../daemon/factors/totp.ts';
 
-/** Records and contexts with what a test does not care about filled in. */
+/** Records and contexts with defaults for what a test does not specify. */
 
 const base = { id: 'f1', name: 'pixel-7', created: 1_600_000_000_000, enabled: true } as const;
 const secret = Buffer.from('12345678901234567890').toString('base64');
@@ -35,7 +35,7 @@ export function bypassRecord(code: string, part: { created: number; until: numbe
   return { ...base, kind: 'bypass', ...hashBypassCode(code, Buffer.alloc(16, 7), keyedHash), ...part };
 }
 
-/** As Proxmox VE keeps it. */
+/** As Proxmox VE stores it. */
 export function legacyRecord(secret: string, entries: readonly (string | null)[]): RecoveryRecord {
   return {
     ...base,

@@ -41,7 +41,7 @@ factorContract('recovery', () => ({
   usedUp: { ...record, hashes: record.hashes.map(() => null) },
 }));
 
-/** Vectors of proxmox-tfa: this secret, and what it makes of these keys. */
+/** Vectors of proxmox-tfa: this secret, and its hashes of these keys. */
 const legacySecret = '0011223344556677';
 const legacy = legacyRecord(legacySecret, [
   '6ddff9ef3a11c7a64439faffddf663ac89b4a5e6bf5b14bd7189211ce71003a7',
@@ -70,7 +70,7 @@ factorContract('recovery, a legacy set', () => ({
 }));
 
 describe('a legacy recovery set', () => {
-  it('keeps nothing that was in the file: its hashes are hashed once more, under our key', () => {
+  it('keeps nothing of the file: its hashes are hashed again under our key', () => {
     const kept = JSON.stringify(legacy);
     assert.ok(!kept.includes('6ddff9ef3a11c7a6'));
     const raw = Buffer.from('6ddff9ef3a11c7a64439faffddf663ac89b4a5e6bf5b14bd7189211ce71003a7', 'hex');
@@ -80,14 +80,14 @@ describe('a legacy recovery set', () => {
     assert.equal(recovery.verify(legacy, shape, others).outcome, 'refused');
   });
 
-  it('takes no key in the form of our own, and our own sets none of its', () => {
+  it("accepts no key in the format of Sallyport's own keys, and vice versa", () => {
     const ours = answerFormatOf(Buffer.from(first), new Set());
     const theirs = answerFormatOf(Buffer.from('0123-4567-89ab-cdef'), new Set());
     assert.deepEqual([takes(legacy, ours), takes(record, theirs)], [false, false]);
     assert.equal(recovery.verify(record, theirs, contextAt(0)).outcome, 'refused');
   });
 
-  it('takes entries whatever their case, and secrets as they stand there', () => {
+  it('accepts entries in upper or lower case, and secrets unchanged', () => {
     const upper = legacyRecord(legacySecret, [
       '6DDFF9EF3A11C7A64439FAFFDDF663AC89B4A5E6BF5B14BD7189211CE71003A7',
     ]);
@@ -100,7 +100,7 @@ describe('a legacy recovery set', () => {
 });
 
 describe('recovery keys', () => {
-  it('are ten, all different, each of at least 80 bits in symbols that nobody misreads', () => {
+  it('are ten, all different, each of at least 80 bits in unambiguous symbols', () => {
     assert.equal(keys.length, recoveryKeyCount);
     assert.equal(new Set(keys).size, 10);
     for (const key of keys) assert.match(key, /^[2-9a-hjkmnp-z]{5}(-[2-9a-hjkmnp-z]{5}){3}$/);
@@ -109,7 +109,7 @@ describe('recovery keys', () => {
     for (const lookalike of '01ilo') assert.ok(!recoveryAlphabet.includes(lookalike));
   });
 
-  it('use the whole alphabet, as the source of randomness says', () => {
+  it('use the whole alphabet, as the random source determines', () => {
     const asked: number[] = [];
     const drawn = generateRecoveryKeys((max) => {
       asked.push(max);
@@ -119,7 +119,7 @@ describe('recovery keys', () => {
     assert.equal(new Set(drawn.join('').replaceAll('-', '')).size, recoveryAlphabet.length);
   });
 
-  it('are kept as hashes alone', () => {
+  it('are stored only as hashes', () => {
     const kept = JSON.stringify(record);
     for (const key of keys) {
       assert.ok(!kept.includes(key) && !kept.includes(key.replaceAll('-', '')));
@@ -145,7 +145,7 @@ describe('recovery keys', () => {
     );
   });
 
-  it('leave the other keys in their places', () => {
+  it('keep their position when another key is used', () => {
     const verdict = verify(record, others[3] ?? '');
     assert.equal(verdict.outcome, 'accepted');
     if (verdict.outcome !== 'accepted') return;
@@ -160,7 +160,7 @@ describe('recovery keys', () => {
     assert.deepEqual(verify(record, changed), { outcome: 'refused', reason: 'wrong' });
   });
 
-  it('fit after the master key was changed: a set knows the key that it was hashed under', () => {
+  it('are accepted after a rotation: a set knows the master key of its hashes', () => {
     const shape = answerFormatOf(Buffer.from(first), new Set());
     const context = contextAt(0, { keyedHash: rotated });
     assert.equal(recovery.verify(record, shape, context).outcome, 'accepted');
@@ -168,14 +168,14 @@ describe('recovery keys', () => {
     assert.equal(hashRecoveryKeys(keys, Buffer.alloc(16), rotated).keyId, 'k2');
   });
 
-  it('never fit the place of a used key, whatever the hash', () => {
+  it('never match a used key, whatever the hash', () => {
     const usedUp = { ...record, hashes: record.hashes.map(() => null) };
     const zeros = contextAt(0, { keyedHash: { keyId: 'k1', of: () => Buffer.alloc(32) } });
     const shape = answerFormatOf(Buffer.from(first), new Set());
     assert.equal(recovery.verify(usedUp, shape, zeros).outcome, 'refused');
   });
 
-  it('are refused, not fatal, where a hash in the record has another length', () => {
+  it('are refused without a crash if a hash in the record has another length', () => {
     const odd = { ...record, hashes: record.hashes.map(() => 'AAAA') };
     assert.equal(verify(odd, first).outcome, 'refused');
   });

@@ -9,12 +9,12 @@ import { hotp as hotpCode } from '../../support/codes.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';
 import { otp, programmed } from '../../support/yubikey.ts';
 
-/** Marks that come from an older copy of the store: one answer is never enough, two in a row are. */
+/** Last-used counters from an older copy of the store: one answer is never enough, two consecutive ones are. */
 const seed = Buffer.from('12345678901234567890');
 const context: FactorContext = { now: 1_700_000_000_000, skew: 1, keyedHash };
 const base = { id: 'x', name: 'x', created: 0, enabled: true } as const;
 
-describe('HOTP in doubt', () => {
+describe('HOTP that needs resynchronisation', () => {
   const record: HotpRecord = {
     ...base,
     kind: 'hotp',
@@ -27,7 +27,7 @@ describe('HOTP in doubt', () => {
   const code = (counter: number) => ({ kind: 'code', text: hotpCode(seed, counter) }) as const;
 
   for (const counter of [10, 11, 20, 21, 500])
-    test(`the code of ${counter} alone is refused, the next one after it is not`, () => {
+    test(`refuses code ${counter}, and accepts the one after it`, () => {
       const first = hotp.verify(record, code(counter), context);
       assert.equal(first.outcome, 'refused');
       assert.equal(first.outcome === 'refused' && first.reason, 'resync-required');
@@ -43,13 +43,13 @@ describe('HOTP in doubt', () => {
       assert.ok(second.outcome === 'accepted' && second.record.inDoubt === undefined, 'the doubt is over');
     });
 
-  test('a code that was spent by the mark is no first one', () => {
+  test('does not start with a used code', () => {
     const verdict = hotp.verify(record, code(9), context);
     assert.equal(verdict.outcome === 'refused' && verdict.reason, 'replay');
   });
 });
 
-describe('a local YubiKey in doubt', () => {
+describe('a local YubiKey that needs resynchronisation', () => {
   const record: LocalYubikey = {
     ...base,
     kind: 'yubikey',
@@ -63,7 +63,7 @@ describe('a local YubiKey in doubt', () => {
   };
   const press = (use: number, session = 0) => ({ kind: 'yubikey', text: otp({ use, session }) }) as const;
 
-  test('one press is refused, two in rising order are accepted', () => {
+  test('refuses one press, and accepts two in rising order', () => {
     const first = yubikey.verify(record, press(9), context);
     assert.equal(first.outcome === 'refused' && first.reason, 'resync-required');
     const resync = first.outcome === 'refused' ? first.resync : undefined;

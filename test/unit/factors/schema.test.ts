@@ -11,7 +11,7 @@ const otp = { secret: 'AAAAAAAAAAAAAAAAAAAAAA==', digits: 6, algorithm: 'sha1' }
 const set = { keyId: 'k1', salt: 'AA==', hashes: ['AA==', null] } as const;
 const credential = { credentialId: 'AA', publicKey: 'AA==', algorithm: 'es256', counter: 0, spent: [] };
 
-/** Of each kind: what a record may hold at the least, and at the most. */
+/** For each kind: the smallest and the largest record. */
 const samples: Readonly<Record<keyof typeof kinds, readonly object[]>> = {
   totp: [
     { ...base, ...otp, kind: 'totp', period: 30, lastStep: -1, drift: 0 },
@@ -87,7 +87,7 @@ const portableBase = { enabled: true };
 const whole = { name: 'pixel-7', created: 1, enabled: false };
 const portableCredential = { credentialId: 'AA', publicKey: 'AA==', algorithm: 'es256' };
 
-/** Of each kind: what may come from another system. */
+/** For each kind: what an import may contain. */
 const portables: Readonly<Partial<Record<keyof typeof kinds, readonly object[]>>> = {
   totp: [
     { ...portableBase, ...otp, kind: 'totp', period: 30, mark: 'now', drift: 0 },
@@ -112,7 +112,7 @@ const portables: Readonly<Partial<Record<keyof typeof kinds, readonly object[]>>
   recovery: [{ ...whole, kind: 'recovery', secret: '0123456789abcdef', hashes: ['f'.repeat(64), null] }],
 };
 
-describe('what is taken of other systems', () => {
+describe('what is accepted from other systems', () => {
   for (const [kind, records] of Object.entries(portables))
     it(`is for ${kind} what one schema for all kinds accepted`, () => {
       assertSame(formerPortable, portableSchema, records);

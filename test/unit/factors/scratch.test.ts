@@ -37,11 +37,11 @@ describe('scratch codes', () => {
     assert.equal(scratch.usable(current, 0), false);
   });
 
-  it('are kept as hashes alone', () => {
+  it('are stored only as hashes', () => {
     for (const code of codes) assert.ok(!JSON.stringify(record).includes(code));
   });
 
-  it('are what google-authenticator makes: eight digits, of which the first is not 0', () => {
+  it('have the format of google-authenticator: eight digits, of which the first is not 0', () => {
     assert.deepEqual(
       ['10000000', '99999999', '01234567', '1234567', '123456789', '1234567a', ''].map(isScratchCode),
       [true, true, false, false, false, false, false],

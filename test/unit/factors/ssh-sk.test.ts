@@ -9,22 +9,22 @@ import { anyText, deepFreeze } from './contract.ts';
 import { contextAt } from './records.ts';
 
 /**
- * The suite of contract.ts asks a factor for answers that are right, and for what comes after them. Nothing
- * that is typed is right for this one: sshd has verified it before there is a prompt. What is left of the
- * contract is here; that it lets in, and how, is in policy/ssh-sk.test.ts and verifier/ssh-sk.test.ts.
+ * The suite of contract.ts needs answers that are right, and the ones after them. No typed answer is right for this
+ * factor: sshd has verified it before any prompt. The rest of the contract is here; when it allows a login is tested in
+ * policy/ssh-sk.test.ts and verifier/ssh-sk.test.ts.
  */
 describe('a FIDO key of ssh', () => {
   const record = deepFreeze(sshSkRecord('blue'));
   const factor = kindOf(record);
   const context = contextAt(1_700_000_000_000);
 
-  it('is of its kind, is no typed code, and never ends', () => {
+  it('has its kind, is no typed code, and never ends', () => {
     assert.deepEqual([factor.kind, factor.traits.countsAsCode], ['ssh-sk', false]);
     assert.equal(factor.usable(record, 0), true);
     assert.equal(factor.usable({ ...record, enabled: false }, 0), true);
   });
 
-  it('takes no answer of any shape, its own public key included', () => {
+  it('accepts no answer of any format, including its own public key', () => {
     const typed = [
       '',
       '123456',
@@ -39,7 +39,7 @@ describe('a FIDO key of ssh', () => {
     }
   });
 
-  it('neither throws nor accepts for any text in any shape', () => {
+  it('neither throws nor accepts for any text in any format', () => {
     const kind = fc.constantFrom('code' as const, 'recovery' as const, 'yubikey' as const);
     fc.assert(
       fc.property(kind, anyText(0, 40), (shapeKind, text) => {
@@ -49,7 +49,7 @@ describe('a FIDO key of ssh', () => {
     );
   });
 
-  it('is listed with the fingerprint that tells it from others', () => {
+  it('is listed with its fingerprint', () => {
     const { detail, kind } = summaryOf(record);
     assert.equal(kind, 'ssh-sk');
     assert.match(detail, /^sk-ssh-ed25519@openssh\.com, SHA256:[A-Za-z0-9+/]{43}$/);

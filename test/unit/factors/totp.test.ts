@@ -52,19 +52,19 @@ factorContract('totp', () => ({
 }));
 
 describe('totp: the last-used mark', () => {
-  it('takes a step above it only, though the window holds steps below', () => {
+  it('accepts only a later step, even if the window contains earlier ones', () => {
     const record = totpRecord({ lastStep: step });
     assert.equal(reasonOf(attempt(record, -1)), 'replay');
     assert.equal(reasonOf(attempt(record, 0)), 'replay');
     assert.equal(reasonOf(attempt(record, 1)), 'accepted');
   });
 
-  it('calls a code that fits nothing wrong, also when the present step is spent and skew is 0', () => {
+  it('calls a code without a match wrong, also when the present step is used and skew is 0', () => {
     assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 7)), 'wrong');
     assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 7, 0, 0)), 'wrong');
   });
 
-  it('says that the clock was set back when the whole window lies below the mark', () => {
+  it('reports a clock set back when the whole window is below the last-used counter', () => {
     const record = totpRecord({ lastStep: step });
     assert.equal(reasonOf(attempt(record, 0, -120)), 'clock');
     assert.equal(reasonOf(attempt(record, 1, -120)), 'clock');
@@ -73,11 +73,11 @@ describe('totp: the last-used mark', () => {
     assert.equal(reasonOf(attempt(record, 2, -2)), 'clock');
   });
 
-  it('goes on by itself once the clock is past the mark', () => {
+  it('continues by itself once the clock has passed the last-used counter', () => {
     assert.equal(reasonOf(attempt(totpRecord({ lastStep: step }), 1, 1)), 'accepted');
   });
 
-  it('refuses digits of a spent step even where a later step has the same', () => {
+  it('refuses the digits of a used step even if a later step has the same', () => {
     const [first, second] = twinSteps();
     const text = codeAt(totpRecord(), first);
     const context = contextAt(first * period * 1000, { skew: second - first });
@@ -88,14 +88,14 @@ describe('totp: the last-used mark', () => {
   });
 });
 
-describe('totp: a device whose clock is out', () => {
+describe('totp: a device with a wrong clock', () => {
   const verified = (text: string, clock: number, more: Partial<FactorContext> = {}) =>
     [{ kind: 'code', text } as const, contextAt(at(clock), { firstFactorVerified: true, ...more })] as const;
   const ask = (record: TotpRecord, offset: number, clock: number, more?: Partial<FactorContext>) =>
     totp.verify(record, ...verified(codeOf(offset), clock, more));
   const resyncOf = (verdict: FactorVerdict) => (verdict.outcome === 'refused' ? verdict.resync : undefined);
 
-  it('is said by how much, within an hour, and lets no one in by one code', () => {
+  it('is reported with its offset, within an hour, and accepts no single code', () => {
     for (const offset of [-120, -10, -6, -2, 2, 6, 10, 120]) {
       const verdict = ask(totpRecord(), offset, 0);
       assert.ok(verdict.outcome === 'refused' && verdict.reason === 'wrong', String(offset));
@@ -110,11 +110,11 @@ describe('totp: a device whose clock is out', () => {
     }
   });
 
-  it('is said of no code where the first factor is not verified', () => {
+  it('is reported for no code without a verified first factor', () => {
     assert.deepEqual(attempt(totpRecord(), -6), { outcome: 'refused', reason: 'wrong' });
   });
 
-  it('is followed by two codes in sequence, and both are used', () => {
+  it('is accepted after two consecutive codes, and both are used', () => {
     for (const offset of [-9, -6, -2, 2, 6, 9]) {
       const record = totpRecord({ lastOffset: { seconds: -180, at: 1 } });
       const resync = resyncOf(ask(record, offset, 0));
@@ -127,12 +127,12 @@ describe('totp: a device whose clock is out', () => {
       );
       for (const again of [offset, offset + 1])
         assert.equal(ask(second.record, again, 1, { resync }).outcome, 'refused');
-      // From now on one code will do.
+      // From now on one code is enough.
       assert.equal(ask(second.record, offset + 2, 2).outcome, 'accepted');
     }
   });
 
-  it('is followed by nothing else: not by the code after next, the same one, or one of before', () => {
+  it('is accepted after nothing else: not the code after next, the same one, or an earlier one', () => {
     const resync = resyncOf(ask(totpRecord(), -6, 0));
     assert.ok(resync !== undefined);
     for (const offset of [-8, -7, -6, -4, -3])
@@ -146,7 +146,7 @@ describe('totp: a device whose clock is out', () => {
     );
   });
 
-  it('is not followed by a pair that was used, or of which the first was', () => {
+  it('is not accepted with a used pair, or one whose first code was used', () => {
     const resync = resyncOf(ask(totpRecord(), -6, 0));
     assert.ok(resync !== undefined);
     for (const used of [-6, -5, 0])
@@ -160,7 +160,7 @@ describe('totp: a device whose clock is out', () => {
     assert.ok(spent.outcome === 'refused' && spent.offset === undefined && spent.resync === undefined);
   });
 
-  it('is followed no further than drift goes, whatever the drift is', () => {
+  it('is followed only within the limits of drift, whatever the drift is', () => {
     for (const drift of [-10, 0, 10]) {
       const resync = { factor: totpRecord().id, counter: step + 12 };
       assert.equal(ask(totpRecord({ drift }), 12, 0, { resync, skew: 0 }).outcome, 'refused');
@@ -169,7 +169,7 @@ describe('totp: a device whose clock is out', () => {
 });
 
 describe('totp: drift', () => {
-  it('moves by one step a success at the most, and only towards the device', () => {
+  it('moves by at most one step per success, and only towards the device', () => {
     const drifts = [-3, -1, 0, 1, 3].map((offset) => {
       const verdict = attempt(totpRecord(), offset, 0, 3);
       return verdict.outcome === 'accepted' ? verdict.record.drift : undefined;
@@ -177,7 +177,7 @@ describe('totp: drift', () => {
     assert.deepEqual(drifts, [-1, -1, 0, 1, 1]);
   });
 
-  it('follows a device ten steps out and no further', () => {
+  it('follows a device ten steps off and no further', () => {
     for (const direction of [-1, 1]) {
       let record = totpRecord();
       let offset = 0;
@@ -194,7 +194,7 @@ describe('totp: drift', () => {
     }
   });
 
-  it('never lets one code in twice, whatever clock and order', () => {
+  it('never accepts one code twice, whatever clock and order', () => {
     const login = fc.record({
       clock: fc.integer({ min: -5, max: 5 }),
       offset: fc.integer({ min: -8, max: 8 }),
@@ -216,14 +216,14 @@ describe('totp: drift', () => {
     );
   });
 
-  it('judges the first steps of 1970 without looking before them', () => {
+  it('verifies the first steps of 1970 without reading before them', () => {
     const text = codeAt(totpRecord(), 0);
     const verdict = totp.verify(totpRecord({ drift: -1 }), { kind: 'code', text }, contextAt(0));
     assert.equal(verdict.outcome === 'accepted' && verdict.record.lastStep, 0);
   });
 });
 
-/** Two near steps of the default seed with the same six digits: about one in a thousand windows has some. */
+/** Two close steps of the default seed with the same six digits: about one in a thousand windows has some. */
 function twinSteps(): readonly [number, number] {
   const seen = new Map<string, number>();
   for (let candidate = step; ; candidate += 1) {

@@ -37,7 +37,7 @@ const seedOf = (algorithm: OtpAlgorithm) =>
   Buffer.from('1234567890'.repeat(7).slice(0, { sha1: 20, sha256: 32, sha512: 64 }[algorithm]));
 
 describe('RFC 4226, appendix D', () => {
-  it('gives the codes of all ten counters, each accepted at its own', () => {
+  it('gives the codes of all ten counters, each accepted at its own counter', () => {
     for (const [counter, code] of hotpCodes.entries()) {
       const record = hotpRecord({ secret: seedOf('sha1').toString('base64'), counter });
       assert.equal(codeAt(record, counter), code);
@@ -65,7 +65,7 @@ describe('RFC 6238, appendix B', () => {
   }
 });
 
-describe('oathtool agrees', () => {
+describe('agreement with oathtool', () => {
   const run = (...args: readonly string[]): readonly string[] => {
     const { status, stdout, stderr, error } = spawnSync('oathtool', args, { encoding: 'utf8' });
     assert.equal(status, 0, `oathtool ${args.join(' ')}: ${error?.message ?? stderr}`);

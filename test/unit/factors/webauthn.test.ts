@@ -48,7 +48,7 @@ interface Said {
   readonly isSigned: boolean;
 }
 
-/** "challenge counter", and then what else is so: "verified", "forged", "of=ID". */
+/** "challenge counter", and then modifiers: "verified", "forged", "of=ID". */
 function said(answer: string): Said {
   const [challenge = '', counter = '', ...words] = answer.split(' ');
   const of = words.find((word) => word.startsWith('of='))?.slice(3);
@@ -78,7 +78,7 @@ function shape(answer: string): AnswerFormat {
   return { kind: 'assertion', assertion };
 }
 
-/** Stands for the check of the signature, which is somebody else's (daemon/authenticators/assertions.ts). */
+/** Replaces the verification of the signature (daemon/authenticators/assertions.ts). */
 const signed: Signed = (assertion) => {
   for (const [answer, known] of assertions) {
     const { isSigned, ...facts } = said(answer);
@@ -117,18 +117,18 @@ function verdict(of: CredentialRecord, answer: string, changes: Partial<FactorCo
 }
 
 describe('the counter of a security key', () => {
-  it('moves to what the key said', () => assert.equal(verdict(record(), 'a 12'), 'accepted 12'));
+  it('moves to the one in the assertion', () => assert.equal(verdict(record(), 'a 12'), 'accepted 12'));
 
   for (const back of [7, 6, 1, 0])
-    it(`that steps back from 7 to ${back} is refused, and says so`, () =>
+    it(`that steps back from 7 to ${back} is refused, and reported`, () =>
       assert.equal(verdict(record(), `a ${back}`), 'counter'));
 
-  it('of a key that keeps none stays at zero, again and again', () => {
+  it('of a key without a counter stays at zero, again and again', () => {
     assert.equal(verdict(record({ counter: 0 }), 'a 0'), 'accepted 0');
     assert.equal(verdict(record({ counter: 0 }), 'a 1'), 'accepted 1');
   });
 
-  it('is believed only under a signature: a forged one raises no alarm', () => {
+  it('is trusted only under a valid signature: a forged one raises no alarm', () => {
     assert.equal(verdict(record(), 'a 1 forged'), 'wrong');
     assert.equal(verdict(record(), 'a 1', { signed: () => undefined }), 'wrong');
     const { signed: _, ...unchecked } = context;
@@ -137,7 +137,7 @@ describe('the counter of a security key', () => {
 });
 
 describe('a challenge', () => {
-  it('is answered once, whatever the counter says', () => {
+  it('is answered once, whatever the counter', () => {
     const evaluated = webauthn.verify(record({ counter: 0 }), shape('one 0'), context);
     assert.ok(evaluated.outcome === 'accepted');
     assert.equal(verdict(evaluated.record, 'one 0'), 'replay');
@@ -145,7 +145,7 @@ describe('a challenge', () => {
     assert.equal(verdict(evaluated.record, 'two 9'), 'accepted 9');
   });
 
-  it('is kept as a digest, for the last sixteen', () => {
+  it('is stored as a digest, for the last sixteen', () => {
     let of = record({ counter: 0 });
     for (let number = 0; number < 20; number += 1) {
       const evaluated = webauthn.verify(of, shape(`c${number} 0`), context);
@@ -168,7 +168,7 @@ describe('user verification', () => {
     ['discouraged', 'a 8 verified', 'accepted 8', 'accepted 8'],
   ] as const;
   for (const [wanted, answer, ofWebauthn, ofVerifiedU2f] of rows)
-    it(`${wanted}, and the key says "${answer}"`, () => {
+    it(`${wanted}, and the key reports "${answer}"`, () => {
       const realm = { userVerification: wanted };
       assert.equal(verdict(record(), answer, realm), ofWebauthn);
       assert.equal(verdict(legacy({ verified: true }), answer, realm), ofVerifiedU2f);
@@ -176,7 +176,7 @@ describe('user verification', () => {
     });
 });
 
-it('an assertion of another credential is not for this one', () => {
+it('an assertion of another credential does not match', () => {
   assert.equal(takes(record(), shape('a 8 of=other')), false);
   assert.equal(verdict(record(), 'a 8 of=other'), 'wrong');
 });

@@ -87,13 +87,13 @@ factorContract<YubikeyRecord>('yubikey, validated by servers', () => ({
   usedUp: undefined,
 }));
 
-it('yubikey, validated by servers: nobody was asked, so nobody is let in', () => {
+it("yubikey, validated by servers: without a server's verdict it is refused", () => {
   const shape = answerFormatOf(Buffer.from(keyRequests[0] ?? ''), new Set());
   const verdict = yubikey.verify(cloud, shape, contextAt(1_700_000_000_000));
   assert.deepEqual(verdict, { outcome: 'refused', reason: 'unavailable' });
 });
 
-it('yubikey: a block that was spent is spent, under whatever public id and however it is validated', () => {
+it('yubikey: a used OTP is used, under every public id and validation', () => {
   const press = { use: 30, session: 0 };
   const context = contextAt(1_700_000_000_000, { validated: () => 'valid' });
   const first = yubikey.verify(record(), answerFormatOf(Buffer.from(otp(press)), new Set()), context);
@@ -106,7 +106,7 @@ it('yubikey: a block that was spent is spent, under whatever public id and howev
 });
 
 describe('yubikey: what is published', () => {
-  it('is read: the vector of Yubico’s own clients', () => {
+  it('is decrypted: the vector of Yubico’s own clients', () => {
     const published = record({ publicId: 'dteffuje', lastPress: -1 });
     assert.equal(outcome(published, 'dteffujehknhfjbrjnlnldnhcujvddbikngjrtgh'), `${pressOf(19, 17)}`);
     assert.equal(
@@ -115,20 +115,20 @@ describe('yubikey: what is published', () => {
     );
   });
 
-  it('is written the same way by the key of the tests', () => {
+  it('is encrypted the same way by the key of the tests', () => {
     const key = { ...programmed, publicId: 'dteffuje' };
     assert.equal(otp({ use: 19, session: 17 }, key), 'dteffujehknhfjbrjnlnldnhcujvddbikngjrtgh');
   });
 
   it('may be typed with Caps Lock', () => {
     assert.equal(outcome(record(), otp({ use: 20, session: 1 }).toUpperCase()), `${pressOf(20, 1)}`);
-    // An old key said so in the highest bit of its use counter.
+    // Old keys reported this in the highest bit of their use counter.
     assert.equal(outcome(record(), otp({ use: 20 | 0x8000, session: 2 })), `${pressOf(20, 2)}`);
   });
 });
 
-describe('yubikey: what is wrong', () => {
-  it('is a block of another key, another private id, another public id, or with another CRC', () => {
+describe('yubikey: wrong OTPs', () => {
+  it('an OTP of another key, another private id, another public id, or with another CRC', () => {
     const press = { use: 20, session: 1 };
     const wrongs = [
       otp(press, { ...programmed, aesKey: Buffer.alloc(16) }),
@@ -145,11 +145,11 @@ describe('yubikey: what is wrong', () => {
     }
   });
 
-  it('is everything against a record whose private id is cut off', () => {
+  it('everything against a record with a truncated private id', () => {
     assert.equal(outcome(record({ privateId: '' }), otp({ use: 20, session: 1 })), 'wrong');
   });
 
-  it('is a replay at or below the last press, and never above it', () => {
+  it('a press at or below the last one is a replay, and never one above it', () => {
     fc.assert(
       fc.property(
         fc.nat(0x7fff),
@@ -165,7 +165,7 @@ describe('yubikey: what is wrong', () => {
     );
   });
 
-  it('is never accepted by accident', () => {
+  it('no OTP is accepted by accident', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (block) => {
         const answer = programmed.publicId + modhexOf(Buffer.from(block));

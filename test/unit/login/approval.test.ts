@@ -7,7 +7,7 @@ import { styles } from '../../../daemon/protocol/login.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, u32, withdrawn } from '../../support/module-frames.ts';
 
-/** Logins that may be approved in a browser: what stands on the screen, and what comes of it. */
+/** Logins that can be approved in a browser: the screen and the outcome. */
 
 let rig: LoginRig;
 let raised: Approval[];
@@ -22,7 +22,7 @@ const question = {
   userVerification: 'discouraged',
 } as const;
 
-/** @param typed what may be typed; undefined: nothing */
+/** @param typed possible typed factors; undefined: none */
 function begin(
   terminal: boolean,
   typed: string | undefined = 'verification code',
@@ -75,8 +75,8 @@ const promptOf = async (login: Client, number = 1) => {
 const textsOf = (login: Client) =>
   login.frames.flatMap((frame) => ('text' in frame && frame.type !== 'prompt' ? [frame.text] : []));
 
-describe('what stands on the screen', () => {
-  it('is the link and the number, in front of the prompt, and no control characters', async () => {
+describe('the text on the screen', () => {
+  it('is the link and the number, before the prompt, without control characters', async () => {
     const login = begin(false);
     const [prompt] = await promptOf(login);
     assert.equal(prompt, 'Press Enter once it is approved, or type a verification code: ');
@@ -90,7 +90,7 @@ describe('what stands on the screen', () => {
     );
   });
 
-  it('is the page and the number, and no link, where the link may end up in a log', async () => {
+  it('is the page and the number, without a link, where the link may be logged', async () => {
     for (const terminal of [false, true]) {
       const login = begin(terminal, 'nothing', undefined, false);
       const [prompt = ''] = await promptOf(login);
@@ -101,7 +101,7 @@ describe('what stands on the screen', () => {
     }
   });
 
-  it('goes to the terminal itself, with the prompt, where the module writes there', async () => {
+  it('is written with the prompt if the module prompts at the terminal itself', async () => {
     const login = begin(true);
     const [prompt = '', style] = await promptOf(login);
     const { link, number } = await approval();
@@ -111,21 +111,21 @@ describe('what stands on the screen', () => {
     assert.deepEqual(textsOf(login), []);
   });
 
-  it('names only what will do', async () => {
+  it('names only accepted factors', async () => {
     const last = async (login: Client) => (await promptOf(login))[0]?.split('\n').at(-1);
     assert.equal(await last(begin(true)), 'Waiting for your approval, or type a verification code: ');
     assert.equal(await last(begin(true, 'nothing')), 'Waiting for your approval: ');
     assert.equal((await promptOf(begin(false, 'nothing')))[0], 'Press Enter once it is approved: ');
   });
 
-  it('of two logins differs', async () => {
+  it('differs between two logins', async () => {
     await Promise.all([promptOf(begin(true)), promptOf(begin(true))]);
     assert.notEqual(raised[0]?.link, raised[1]?.link);
   });
 });
 
-describe('at a terminal that takes a prompt back', () => {
-  it('the login goes on by itself', async () => {
+describe('at a terminal whose prompt can be withdrawn', () => {
+  it('the login continues by itself', async () => {
     const login = begin(true);
     await promptOf(login);
     assert.equal(await approve(), 'approved');
@@ -136,7 +136,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [['touched b25l'], []]);
   });
 
-  it('Enter asks again and leaves the approval where it is', async () => {
+  it('Enter prompts again and keeps the approval pending', async () => {
     const login = begin(true);
     await promptOf(login);
     login.send(answer(''));
@@ -147,7 +147,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.equal(await login.result(), pam.success);
   });
 
-  it('denied ends it, with one event', async () => {
+  it('a denial ends it, with one event', async () => {
     const login = begin(true);
     await promptOf(login);
     assert.equal(await deny(), 'denied');
@@ -159,21 +159,21 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [[], ['denied']]);
   });
 
-  it('denied ends it too when a code crossed on its way', async () => {
+  it('a denial ends it even if a code was sent at the same time', async () => {
     const login = begin(true);
     await promptOf(login);
     await deny();
     await login.sees('withdraw');
     login.send(answer('123456'));
     await login.result();
-    // Whoever denies says that it is somebody else's login.
+    // Users deny logins that are not theirs.
     assert.deepEqual(rig.verifier.answers, []);
     assert.deepEqual(rig.verifier.abandoned, ['denied']);
   });
 });
 
 describe('elsewhere', () => {
-  it('Enter goes on with what was approved meanwhile', async () => {
+  it('Enter continues with an approval given meanwhile', async () => {
     const login = begin(false);
     await promptOf(login);
     assert.equal(await approve(), 'approved');
@@ -182,7 +182,7 @@ describe('elsewhere', () => {
     assert.equal(await login.result(), pam.success);
   });
 
-  it('Enter before that waits for it', async () => {
+  it('Enter before the approval waits for it', async () => {
     const login = begin(false);
     await promptOf(login);
     login.send(answer(''));
@@ -202,7 +202,7 @@ describe('elsewhere', () => {
     assert.deepEqual(rig.verifier.abandoned, ['denied']);
   });
 
-  it('a code typed after a denial lets nobody in', async () => {
+  it('a code typed after a denial is refused', async () => {
     const login = begin(false);
     await promptOf(login);
     await deny();
@@ -212,7 +212,7 @@ describe('elsewhere', () => {
     assert.deepEqual([rig.verifier.answers, rig.verifier.abandoned], [[], ['denied']]);
   });
 
-  it('a denial while a wrong code is judged ends it, and nothing is asked again', async () => {
+  it('a denial while a wrong code is verified ends it, without another prompt', async () => {
     const login = begin(false);
     await promptOf(login);
     const wrong = rig.verifier.verdict;
@@ -227,7 +227,7 @@ describe('elsewhere', () => {
     assert.deepEqual(rig.verifier.abandoned, ['denied']);
   });
 
-  it('a signature that is none leaves it waiting', async () => {
+  it('an invalid signature keeps it pending', async () => {
     const login = begin(false);
     await promptOf(login);
     login.send(answer(''));
@@ -239,9 +239,9 @@ describe('elsewhere', () => {
   });
 });
 
-describe('an approval and what is typed', () => {
+describe('an approval and typed answers', () => {
   for (const terminal of [true, false])
-    it(`a code lets in while it waits, and then it is over (${terminal ? 'at a terminal' : 'elsewhere'})`, async () => {
+    it(`a code is accepted while the approval is pending, and ends it (${terminal ? 'at a terminal' : 'elsewhere'})`, async () => {
       const login = begin(terminal);
       await promptOf(login);
       login.send(answer('123456'));
@@ -251,7 +251,7 @@ describe('an approval and what is typed', () => {
       assert.deepEqual(rig.verifier.answers, ['123456']);
     });
 
-  it('a wrong code leaves it waiting', async () => {
+  it('a wrong code keeps it pending', async () => {
     const login = begin(false);
     await promptOf(login);
     login.send(answer('999999'));
@@ -262,7 +262,7 @@ describe('an approval and what is typed', () => {
     assert.deepEqual(rig.verifier.answers, ['999999', 'touched b25l']);
   });
 
-  it('that gave way to newer ones leaves what can be typed', async () => {
+  it('an approval displaced by newer ones leaves the typed factors', async () => {
     const login = begin(true);
     await promptOf(login);
     for (let times = 0; times < 3; times += 1)
@@ -275,7 +275,7 @@ describe('an approval and what is typed', () => {
     assert.equal(await login.result(), pam.success);
   });
 
-  it('that gave way ends the login where nothing can be typed', async () => {
+  it('a displaced approval ends the login if no factor can be typed', async () => {
     const login = begin(true, 'nothing');
     await promptOf(login);
     for (let times = 0; times < 3; times += 1)
@@ -288,8 +288,8 @@ describe('an approval and what is typed', () => {
   });
 });
 
-describe('an approval is over', () => {
-  it('when the program goes away', async () => {
+describe('a pending approval ends', () => {
+  it('when the program disconnects', async () => {
     const login = begin(false);
     await promptOf(login);
     login.socket.destroy();
@@ -299,7 +299,7 @@ describe('an approval is over', () => {
     assert.deepEqual(rig.verifier.abandoned, ['disconnected']);
   });
 
-  it('when the program goes away while its account is looked up', async () => {
+  it('when the program disconnects while its account is looked up', async () => {
     const login = begin(false);
     const opening = rig.verifier.opening;
     let release: () => void = () => undefined;
@@ -327,7 +327,7 @@ describe('an approval is over', () => {
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('with the time of its login, and nobody is in', async () => {
+  it('at the deadline of its login, which is refused', async () => {
     const login = begin(false, 'nothing', 2_000);
     await promptOf(login);
     login.send(answer(''));

@@ -20,7 +20,7 @@ const plain: HelloFrame = {
 const hello = (changes: Partial<HelloFrame> = {}): HelloFrame => ({ ...plain, ...changes });
 const key = 'publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample';
 
-describe('a login is proven', () => {
+describe('a first factor is verified', () => {
   const table: [string, Partial<HelloFrame>, boolean][] = [
     ['when the stack says so', { firstFactorPassed: true }, true],
     ['not when nobody says so', {}, false],
@@ -52,17 +52,17 @@ describe('the keys that sshd has verified', () => {
     (await factsOf(hello(changes), { host, socket: rootSocket ? 'root' : 'user', peerUid: 0 })).sshKeys;
   const sshAuthInfo = `publickey sk-ssh-ed25519@openssh.com ${publicKey('a')}\n`;
 
-  it('are told of sshd, on pam.sock', async () => {
+  it('are reported by sshd, on pam.sock', async () => {
     assert.deepEqual(await keysOf({ service: 'sshd', sshAuthInfo }), [publicKey('a')]);
   });
 
-  it('are not believed of another program, and not on pam-user.sock', async () => {
+  it('are not trusted from another program, nor on pam-user.sock', async () => {
     for (const service of ['sudo', 'sshd-x', 'SSHD', 'sallyport-portal', 'login'])
       assert.equal(await keysOf({ service, sshAuthInfo, firstFactorPassed: true }), undefined);
     assert.equal(await keysOf({ service: 'sshd', sshAuthInfo }, false), undefined);
   });
 
-  it('are none where sshd says nothing, or names an ordinary key', async () => {
+  it('are absent if sshd reports nothing, or names an ordinary key', async () => {
     assert.equal(await keysOf({ service: 'sshd', firstFactorPassed: true }), undefined);
     assert.equal(await keysOf({ service: 'sshd', sshAuthInfo: `${key}\n` }), undefined);
   });
@@ -108,7 +108,7 @@ describe('a login is local', () => {
       assert.equal(await localOf(changes, false), false));
   }
 
-  it('and logind is not asked where the answer would not count', async () => {
+  it('and logind is not asked if the answer would not count', async () => {
     asked.length = 0;
     await localOf({ session: 'local', rhost: '192.0.2.1' });
     await localOf({ session: 'local' }, false);
@@ -116,7 +116,7 @@ describe('a login is local', () => {
   });
 });
 
-describe('what is shown reaches the person', () => {
+describe('text is shown to the user', () => {
   const host = hostWith({ bootId: 'boot-1', sessionIsLocal: async () => true });
   const reaches = async (changes: Partial<HelloFrame>, rootSocket = true) =>
     (await factsOf(hello(changes), { host, socket: rootSocket ? 'root' : 'user', peerUid: 0 })).reachesPerson;
@@ -143,7 +143,7 @@ describe('the facts of a login', () => {
   const host = hostWith({ bootId: 'boot-1' });
   const origin = (socket: Origin['socket']): Origin => ({ host, socket, peerUid: 1000 });
 
-  it('carry the address in one form, and a host name as none', async () => {
+  it('contain the address in one form, and a host name as no address', async () => {
     const sourceOf = async (rhost: string): Promise<string | undefined> =>
       (await factsOf(hello({ rhost }), origin('root'))).source;
     assert.equal(await sourceOf('192.0.2.7'), '192.0.2.7');
@@ -160,7 +160,7 @@ describe('the facts of a login', () => {
       assert.equal(await sourceOf(name), undefined, name);
   });
 
-  it('say who is at the other end by the socket, and never by HELLO', async () => {
+  it('identify the peer by the socket, and never by HELLO', async () => {
     const facts = await factsOf(hello({ realUid: 0, firstFactorPassed: true }), origin('user'));
     assert.equal(facts.peerUid, 1000);
     assert.equal(facts.rootSocket, false);
@@ -168,14 +168,14 @@ describe('the facts of a login', () => {
     assert.equal(facts.local, false);
   });
 
-  it('carry the name as it came', async () => {
+  it('contain the name unchanged', async () => {
     const facts = await factsOf(hello({ user: 'CORP\\Alice', mode: 'first-pass' }), origin('root'));
     assert.equal(facts.user, 'CORP\\Alice');
     assert.equal(facts.mode, 'first-pass');
     assert.equal(facts.bootId, 'boot-1');
   });
 
-  it('fail with logind: an error is not "remote", nor "local"', async () => {
+  it('fail with logind: an error is neither "remote" nor "local"', async () => {
     const broken = hostWith({ sessionIsLocal: async () => Promise.reject(new Error('dbus')) });
     await assert.rejects(factsOf(hello({ session: '1' }), { ...origin('root'), host: broken }));
   });

@@ -9,7 +9,7 @@ import { hostWith } from '../../support/host.ts';
 import { fc } from '../../support/property.ts';
 import { onTerminal } from '../policy/support.ts';
 
-/** Logins with keys, events in whatever order: what holds in all of them. */
+/** Logins with security keys and events in any order: invariants of all of them. */
 
 const login: OpenLogin = { facts: onTerminal({ local: true }), host: hostWith() };
 const hello: HelloFrame = {
@@ -67,7 +67,7 @@ const others: fc.Arbitrary<() => Event> = fc
   )
   .map((event) => () => event);
 
-/** What may come in a state, so that most of what is tried is a login that goes on. */
+/** Events that are possible in a state, so that most sequences continue. */
 function fits({ at }: State, event: Event): boolean {
   if (event.kind === 'evaluated') return at === 'evaluating';
   if (event.kind === 'held') return at === 'holding';
@@ -85,7 +85,7 @@ const anyEvent = fc.oneof(
   { weight: 1, arbitrary: others },
 );
 
-it('whatever comes in whatever order', () => {
+it('for any events in any order', () => {
   const seen: Record<string, number> = {};
   fc.assert(
     fc.property(

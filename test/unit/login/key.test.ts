@@ -6,7 +6,7 @@ import { failed } from '../../support/fake-keys.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, cancel, withdrawn } from '../../support/module-frames.ts';
 
-/** Logins in which a security key may answer: what stands on the screen, and what comes of it. */
+/** Logins that a security key may answer: the screen and the outcome. */
 
 let rig: LoginRig;
 beforeEach(async () => {
@@ -19,7 +19,7 @@ const question = {
   userVerification: 'discouraged',
 } as const;
 
-/** @param terminal the program takes a prompt back */
+/** @param terminal the prompt can be withdrawn */
 function begin(terminal: boolean, offer: { readonly plugged?: boolean } = {}): Client {
   rig.verifier.opening = async (facts, host) => ({
     kind: 'ask',
@@ -48,8 +48,8 @@ const promptOf = async (login: Client, number = 1) => {
 const textsOf = (login: Client) =>
   login.frames.flatMap((frame) => ('text' in frame && frame.type !== 'prompt' ? [frame.text] : []));
 
-describe('at a terminal that takes a prompt back', () => {
-  it('the key blinks beside the prompt, and a touch lets in once the prompt came back', async () => {
+describe('at a terminal whose prompt can be withdrawn', () => {
+  it('the key blinks beside the prompt, and a touch is accepted once the prompt was withdrawn', async () => {
     const login = begin(true);
     assert.deepEqual(await promptOf(login), ['Touch your security key, or type a verification code: ', 2]);
     const asked = await rig.keys.asks();
@@ -67,7 +67,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.answers, ['touched b25l']);
   });
 
-  it('a typed code lets in too, and the key stops blinking', async () => {
+  it('a typed code is accepted too, and the key stops blinking', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -86,7 +86,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('a program that goes away lets the key go', async () => {
+  it('a program that disconnects releases the key', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -95,7 +95,7 @@ describe('at a terminal that takes a prompt back', () => {
     await rig.nothingIsLeft();
   });
 
-  it('a code that was on its way when the key was touched is dropped: the key has answered', async () => {
+  it('a code sent as the key was touched is dropped: the key has answered', async () => {
     const login = begin(true);
     await login.sees('prompt');
     (await rig.keys.asks()).answer(touched());
@@ -105,7 +105,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.answers, ['touched b25l']);
   });
 
-  it('a code that was on its way when the key failed is judged', async () => {
+  it('a code sent as the key failed is verified', async () => {
     const login = begin(true);
     await login.sees('prompt');
     (await rig.keys.asks()).answer(failed('key-failed'));
@@ -129,7 +129,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.equal(await login.result(), pam.success);
   });
 
-  it('wrong keys are answers like others: after three the call is over', async () => {
+  it('wrong keys count as answers: after three the call ends', async () => {
     const login = begin(true);
     for (let number = 1; number <= limits.answersPerCall; number += 1) {
       await login.sees('prompt', number);
@@ -140,11 +140,11 @@ describe('at a terminal that takes a prompt back', () => {
     assert.equal(await login.result(), pam.maxtries);
     assert.equal(rig.keys.asserted.length, limits.answersPerCall);
     assert.deepEqual(rig.verifier.answers, []);
-    // The verifier judged nothing, and the trail is to say that somebody tried.
+    // The verifier evaluated nothing, but the audit trail must record the attempt.
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('what else goes wrong makes nothing blink until Enter', async () => {
+  it('after other errors no key blinks until Enter', async () => {
     const login = begin(true);
     await login.sees('prompt');
     (await rig.keys.asks()).answer(failed('pin-blocked'));
@@ -166,7 +166,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.equal(await login.result(), pam.success);
   });
 
-  it('the PIN is asked for once the prompt came back, goes to the key alone, and is no answer', async () => {
+  it('the PIN is asked for once the prompt was withdrawn, is sent only to the key, and is not an answer', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -192,7 +192,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.doesNotMatch(JSON.stringify(rig.logged), /1234|4321/);
   });
 
-  it('an empty PIN gives the key up', async () => {
+  it('an empty PIN cancels the key', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -206,7 +206,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(asked.pins, []);
   });
 
-  it('a key that is pulled out while its PIN is typed hears nothing of it', async () => {
+  it('a key removed while its PIN is typed does not receive it', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -221,7 +221,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(asked.pins, []);
   });
 
-  it('a touch while a typed code is judged counts once the code is refused', async () => {
+  it('a touch while a typed code is verified counts once the code is refused', async () => {
     const login = begin(true);
     await login.sees('prompt');
     let evaluate = (): void => undefined;
@@ -243,7 +243,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.answers, ['999999', 'touched b25l']);
   });
 
-  it('Enter alone asks again, and not for ever', async () => {
+  it('Enter prompts again, but not endlessly', async () => {
     const login = begin(true);
     for (let number = 1; number <= limits.answersPerCall; number += 1) {
       await login.sees('prompt', number);
@@ -254,7 +254,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('an empty PIN as the last answer ends the call, and that is written down', async () => {
+  it('an empty PIN as the last answer ends the call, and is audited', async () => {
     const login = begin(true);
     for (let number = 1; number < limits.answersPerCall; number += 1) {
       await login.sees('prompt', number);
@@ -270,7 +270,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('wrong codes to the end leave the events of their verdicts, and no other', async () => {
+  it('wrong codes to the end leave only the events of their verdicts', async () => {
     const login = begin(true);
     for (let number = 1; number <= limits.answersPerCall; number += 1) {
       await login.sees('prompt', number);
@@ -280,7 +280,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.deepEqual(rig.verifier.abandoned, []);
   });
 
-  it('what a key says last counts, while a refusal is held back', async () => {
+  it('the last event of a key counts while a refusal is delayed', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -298,7 +298,7 @@ describe('at a terminal that takes a prompt back', () => {
     assert.match(textsOf(login).join(), /pulled out/);
   });
 
-  it('WITHDRAWN without a WITHDRAW breaks the protocol', async () => {
+  it('WITHDRAWN without a WITHDRAW violates the protocol', async () => {
     const login = begin(true);
     await login.sees('prompt');
     login.send(withdrawn);
@@ -307,7 +307,7 @@ describe('at a terminal that takes a prompt back', () => {
 });
 
 describe('where the program keeps its prompt', () => {
-  it('the key blinks, and Enter hands over what it answered', async () => {
+  it('the key blinks, and Enter submits its answer', async () => {
     const login = begin(false);
     assert.deepEqual(await promptOf(login), [
       'Touch your security key and press Enter, or type a verification code: ',
@@ -330,14 +330,14 @@ describe('where the program keeps its prompt', () => {
     assert.equal(rig.keys.asserted.length, 1);
   });
 
-  it('a typed code is judged while the key blinks', async () => {
+  it('a typed code is verified while the key blinks', async () => {
     const login = begin(false);
     await login.sees('prompt');
     login.send(answer('123456'));
     assert.equal(await login.result(), pam.success);
   });
 
-  it('a key that wants its PIN gets it after Enter', async () => {
+  it('a key that needs its PIN gets it after Enter', async () => {
     const login = begin(false);
     await login.sees('prompt');
     const asked = await rig.keys.asks();
@@ -353,7 +353,7 @@ describe('where the program keeps its prompt', () => {
 
 describe('where no key is plugged in', () => {
   for (const terminal of [true, false])
-    it(`nothing blinks before Enter (terminal: ${terminal})`, async () => {
+    it(`no key blinks before Enter (terminal: ${terminal})`, async () => {
       const login = begin(terminal, { plugged: false });
       assert.deepEqual(await promptOf(login), [
         'Press Enter to use your security key, or type a verification code: ',
@@ -371,7 +371,7 @@ describe('where no key is plugged in', () => {
       assert.equal(await login.result(), pam.success);
     });
 
-  it('and nothing can be typed, it says so', async () => {
+  it('if nothing can be typed either, the prompt says so', async () => {
     rig.verifier.opening = async (facts, host) => ({
       kind: 'ask',
       prompt: 'Second factor: ',
@@ -382,8 +382,8 @@ describe('where no key is plugged in', () => {
   });
 });
 
-describe('whatever a key answers', () => {
-  it('is for the verifier to judge: a refused one lets nobody in', async () => {
+describe('any answer of a key', () => {
+  it('is verified: a refused one allows no login', async () => {
     const login = begin(true);
     await login.sees('prompt');
     (await rig.keys.asks()).answer(touched('b3RoZXI'));
@@ -394,14 +394,14 @@ describe('whatever a key answers', () => {
     assert.deepEqual(login.ofType('result'), []);
   });
 
-  it('each question has a challenge of its own', async () => {
+  it('each request has a separate challenge', async () => {
     const logins = [begin(true), begin(true)];
     for (const login of logins) await login.sees('prompt');
     const [first, second] = [await rig.keys.asks(1), await rig.keys.asks(2)];
     assert.notDeepEqual(first.request.clientDataHash, second.request.clientDataHash);
   });
 
-  it('what an earlier question still says is dropped', async () => {
+  it('later events of an earlier request are dropped', async () => {
     const login = begin(true);
     await login.sees('prompt');
     const first = await rig.keys.asks();
@@ -417,7 +417,7 @@ describe('whatever a key answers', () => {
   });
 });
 
-it('a login without an offer makes nothing blink, and Enter is an answer like others', async () => {
+it('without an accepted key none blinks, and Enter is an ordinary answer', async () => {
   const login = rig.begun({ terminal: Buffer.from([1]) });
   assert.deepEqual(await promptOf(login), ['Code: ', 0]);
   login.send(answer(''));

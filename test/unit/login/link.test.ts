@@ -6,7 +6,7 @@ import type { DaemonFrame, HelloFrame } from '../../../daemon/protocol/login.ts'
 import { hostWith } from '../../support/host.ts';
 import { LoginRig, until } from '../../support/login-rig.ts';
 
-/** A login over a link that is no socket, for a host that is not this machine. */
+/** A login over a link that is not a socket, for a host other than this machine. */
 class MemoryLink implements FrameLink {
   readonly origin: Origin = {
     host: hostWith({ bootId: 'of another machine', sessionIsLocal: async (session) => session === 'c7' }),
@@ -45,7 +45,7 @@ const hello: HelloFrame = {
   terminal: false,
 };
 
-it('a login takes its facts from the host of its link, and sends what belongs together at once', async () => {
+it('a login takes its facts from the host of its link, and sends related frames at once', async () => {
   const rig = await LoginRig.start();
   try {
     const link = new MemoryLink();

@@ -11,7 +11,7 @@ import type { HelloFrame } from '../../../daemon/protocol/login.ts';
 import { type Client, LoginRig, pam, until } from '../../support/login-rig.ts';
 import { answer, type HelloFields, hello, u32 } from '../../support/module-frames.ts';
 
-/** Places of logins on pam.sock: whoever has verified nothing takes none of those who have. */
+/** Slots of logins on pam.sock: unverified logins take none of those for verified ones. */
 
 const { unverifiedLogins: unverified, helloWaiting, loginsPerAccount } = limits;
 const su = (uid: number, user = 'victim'): HelloFields => ({
@@ -43,7 +43,7 @@ describe('on pam.sock', () => {
   const prompted = (clients: readonly Client[]): number =>
     clients.filter((client) => client.ofType('prompt').length > 0).length;
 
-  it('262 calls of su by one user, who types nothing, take no place of the verified login', async () => {
+  it('262 calls of su by one user, who types nothing, take no slot of the verified login', async () => {
     const calls = await begin(262, () => su(1001));
     assert.equal(prompted(calls), unverified.party);
     const refused = calls.flatMap((call) => call.ofType('result'));
@@ -52,7 +52,7 @@ describe('on pam.sock', () => {
     for (const service of ['sshd', 'sudo', 'su', 'login']) await isLetIn({ service });
   });
 
-  it('su in a loop is refused once in a while for each that is started, however soon it tries again', async () => {
+  it('su in a loop is refused only once in a while, however soon it retries', async () => {
     await begin(unverified.party, () => su(1001));
     const strangers = 8;
     let refused = 0;
@@ -74,20 +74,20 @@ describe('on pam.sock', () => {
     assert.ok(refused <= strangers * rounds, `${refused} refusals in ${rounds} rounds`);
   });
 
-  it('nor do they take all unverified places of the name: another user, and an address, have theirs', async () => {
+  it('nor do they take all unverified slots of the name: another user, and an address, get theirs', async () => {
     await begin(100, () => su(1001));
     await rig.begun(su(1002)).sees('prompt');
     await rig.begun({ ...su(0), service: 'sshd', rhost: '192.0.2.1' }).sees('prompt');
   });
 
-  it('all unverified places of a name leave other names theirs, and those of verified logins', async () => {
+  it('all unverified slots of a name leave those of other names, and of verified logins', async () => {
     const calls = await begin(3 * unverified.party, (each) => su(1001 + (each % 3)));
     assert.equal(prompted(calls), unverified.name);
     await rig.begun(su(1009, 'somebody')).sees('prompt');
     await isLetIn({});
   });
 
-  it('an IPv6 network of a subscriber is one party, and a terminal makes none', async () => {
+  it('an IPv6 network of a subscriber is one party, and a terminal is no party', async () => {
     const remote = (each: number): HelloFields => ({
       ...su(0, `user${each}`),
       service: 'sshd',
@@ -101,10 +101,10 @@ describe('on pam.sock', () => {
     assert.equal(prompted(terminals), unverified.party);
   });
 
-  it('connections without HELLO give way to later ones, the longest first, and a login is let in beside them', async () => {
+  it('connections without HELLO give way to later ones, the oldest first, and a login is accepted beside them', async () => {
     const silent = Array.from({ length: helloWaiting }, () => rig.client());
     await until(() => rig.server.open() === helloWaiting, 'all are there');
-    // Once it has had the time for its HELLO.
+    // After the time for its HELLO.
     const coming = setInterval(() => rig.client(), 100);
     await until(() => silent[0]?.ended === true, 'the first has given way');
     clearInterval(coming);
@@ -113,7 +113,7 @@ describe('on pam.sock', () => {
     assert.ok(silent.at(-1)?.ended === false, 'the last one is still heard');
   });
 
-  it('places are given back, whatever the end', async () => {
+  it('slots are freed, whatever the end', async () => {
     for (let round = 0; round < 3; round += 1) {
       const calls = await begin(unverified.party, () => su(1001));
       assert.equal(prompted(calls), unverified.party);
@@ -168,7 +168,7 @@ describe('the pools', () => {
     assert.deepEqual(places.taken, { waiting: 0, unverified: 0, verified: 0, refused });
   });
 
-  it('of connections before HELLO gives way to later ones only after a while, or when all is full', () => {
+  it('of connections before HELLO displace entries only after a while, or when full', () => {
     let now = 0;
     const pools = poolsFor(Infinity);
     const places = createLoginPools(pools, () => now);
@@ -188,7 +188,7 @@ describe('the pools', () => {
     assert.equal(places.taken.waiting, limits.rootConnections);
   });
 
-  it('of verified logins gives one name its share, and what is refused takes nothing of it', () => {
+  it('of verified logins give one name its share, and refused ones take none of it', () => {
     const places = createLoginPools(poolsFor(Infinity));
     const got = admitted(places, 2 * loginsPerAccount, () => ({ firstFactorPassed: true }));
     assert.equal(got.length, loginsPerAccount);
@@ -196,7 +196,7 @@ describe('the pools', () => {
     assert.deepEqual([waiting, open, verified], [0, 0, loginsPerAccount]);
   });
 
-  it('of refusals that are held back is bounded: beyond it the answer leaves at once', () => {
+  it('of delayed refusals are bounded: beyond the limit the answer is sent at once', () => {
     const { all, hold } = limits.heldRefusals;
     const places = createLoginPools(poolsFor(Infinity));
     admitted(places, unverified.party, () => ({}));
@@ -211,7 +211,7 @@ describe('the pools', () => {
     assert.equal(places.taken.refused, 0);
   });
 
-  it('of a name are the same in capitals: where a directory takes both, both are one account', () => {
+  it('of a name include other cases: where a directory service accepts both, both are one account', () => {
     const places = createLoginPools(poolsFor(Infinity));
     const spelled = (each: number): string => (each % 2 === 0 ? 'victim' : 'VicTim');
     const verified = admitted(places, 2 * loginsPerAccount, (each) => ({
@@ -226,7 +226,7 @@ describe('the pools', () => {
     assert.equal(open.length, unverified.name);
   });
 
-  it('together stay below the descriptors, whatever there are', () => {
+  it('together stay below the file descriptor limit, whatever it is', () => {
     for (const descriptors of [1, 864, 900, 1_024, 4_096, 8_192, 1_048_576]) {
       const { waiting, unverified: open, verified, refused, user } = poolsFor(descriptors);
       const most = Math.max(1, descriptors - limits.otherDescriptors);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello, type Seen, takeApart } from '../../support/module-frames.ts';
 
-/** Connects many times as another uid, and tells what each connection heard. */
+/** Connects many times as another uid, and reports what each connection received. */
 const foreigner = `
 const { connect } = require('node:net');
 const [path, count, hex, stay] = process.argv.slice(1);
@@ -70,7 +70,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-describe('who is served', () => {
+describe('served peers', () => {
   const children: ChildProcess[] = [];
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -81,21 +81,21 @@ describe('who is served', () => {
     return codes(heard);
   };
 
-  it('both sockets can be connected to by all', () => {
-    // Whoever could connect to root's socket could fill its backlog.
+  it('all users can connect to both sockets', () => {
+    // A user who can connect to root's socket could fill its backlog.
     assert.equal(statSync(rig.rootSocket).mode & 0o777, 0o600);
     assert.equal(statSync(rig.userSocket).mode & 0o777, 0o666);
   });
 
-  it('on pam.sock root alone: another uid hears SYSTEM_ERR, and is asked nothing', async () => {
+  it('only root on pam.sock: another uid gets SYSTEM_ERR, and no prompt', async () => {
     chmodSync(rig.rootSocket, 0o666);
     assert.deepEqual(await from(65_534, rig.rootSocket, 3, hello()), [4, 4, 4]);
     assert.deepEqual(rig.verifier.asked, []);
     await rig.begun().sees('prompt');
   });
 
-  it('a flood of another uid on pam.sock takes no place of root', async () => {
-    // More than the places that root has, and none of them closes its end.
+  it('a flood of another uid on pam.sock takes no slot of root', async () => {
+    // More than the slots of root, and none of them closes its end.
     chmodSync(rig.rootSocket, 0o666);
     await from(65_534, rig.rootSocket, 4_200, Buffer.alloc(0), 'trickle');
     const login = rig.begun();
@@ -103,7 +103,7 @@ describe('who is served', () => {
     assert.equal(login.frames[0]?.type, 'prompt', 'root is refused because of a flood of another uid');
   });
 
-  it('on pam-user.sock each uid has 16 places; the next hears SYSTEM_ERR, and others are served', async () => {
+  it('on pam-user.sock each uid has 16 slots; the next gets SYSTEM_ERR, and others are served', async () => {
     const heard = await from(65_534, rig.userSocket, 20, hello());
     assert.equal(heard.filter((each) => each === 'prompt').length, 16);
     assert.equal(heard.filter((each) => each === pam.systemErr).length, 4);
@@ -115,13 +115,13 @@ describe('who is served', () => {
     await rig.begun().sees('prompt');
   });
 
-  it('a flood of one uid on pam-user.sock takes no place of another, nor of root', async () => {
+  it('a flood of one uid on pam-user.sock takes no slot of another uid, nor of root', async () => {
     await from(65_534, rig.userSocket, 1_100, hello(), 'trickle');
     assert.deepEqual(await from(65_533, rig.userSocket, 1, hello()), ['prompt']);
     await rig.begun().sees('prompt');
   });
 
-  it('a uid has its places back when it has left', async () => {
+  it('a uid gets its slots back when its connections close', async () => {
     const { child } = await connectAs(65_534, rig.userSocket, 20, hello());
     child.kill('SIGKILL');
     await rig.nothingIsLeft();

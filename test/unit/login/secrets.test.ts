@@ -6,7 +6,7 @@ import type { OpenLogin, Verdict } from '../../../daemon/verifier/contract.ts';
 import { hostWith } from '../../support/host.ts';
 import { facts, totp } from '../policy/support.ts';
 
-/** By which way a new secret reaches the person: with the prompt of the module at a terminal, or as a text. */
+/** How a new secret is shown to the user: with the prompt of the module at a terminal, or as a text. */
 
 const login: OpenLogin = { facts: facts(), host: hostWith(), enrolment: { factor: totp } };
 const opened: Event = {
@@ -27,7 +27,7 @@ const answered = (text: string): Event => ({
   frame: { type: 'answer', answer: Buffer.from(text) },
 });
 
-/** What the module is told to show, frame by frame. */
+/** What the module is asked to show, frame by frame. */
 function shownAt(terminal: boolean, ...events: readonly Event[]): readonly string[] {
   const hello: HelloFrame = {
     type: 'hello',
@@ -55,21 +55,21 @@ function shownAt(terminal: boolean, ...events: readonly Event[]): readonly strin
 }
 
 describe('a secret', () => {
-  it('goes to the terminal with the prompt, where the module asks there', () => {
+  it('is sent with the prompt if the module prompts at the terminal itself', () => {
     assert.deepEqual(shownAt(true), ['info: Note.', 'prompt terminal: SEED\nCode: ']);
   });
 
-  it('is a text of its own elsewhere', () => {
+  it('is a separate text otherwise', () => {
     assert.deepEqual(shownAt(false), ['info: Note.', 'info: SEED', 'prompt hidden: Code: ']);
   });
 
-  it('is shown once: a prompt that is repeated stands by itself', () => {
+  it('is shown once: a repeated prompt does not include it', () => {
     const wrong = [answered('000000'), { kind: 'evaluated', verdict: again } as const];
     assert.deepEqual(shownAt(true, ...wrong).slice(2), ['error: Wrong.', 'prompt terminal: Code: ']);
     assert.deepEqual(shownAt(false, ...wrong).slice(3), ['error: Wrong.', 'prompt hidden: Code: ']);
   });
 
-  it('that comes with the next question goes the same way', () => {
+  it('with the next prompt is sent in the same way', () => {
     const right = [answered('123456'), { kind: 'evaluated', verdict: next } as const];
     assert.deepEqual(shownAt(true, ...right).slice(2), ['prompt terminal: KEYS\nStored? ']);
     assert.deepEqual(shownAt(false, ...right).slice(3), ['info: KEYS', 'prompt hidden: Stored? ']);

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rig.stop());
 
 describe('a login over pam.sock', () => {
-  it('goes from HELLO to SUCCESS, and nothing is left', async () => {
+  it('goes from HELLO to SUCCESS, and leaves nothing behind', async () => {
     const before = timers();
     const login = rig.begun({ service: 'sshd', user: 'zoë', rhost: '::ffff:192.0.2.1', tty: 'ssh' });
     const prompt = await login.sees('prompt');
@@ -40,7 +40,7 @@ describe('a login over pam.sock', () => {
     assert.deepEqual(rig.verifier.abandoned, []);
   });
 
-  it('three wrong answers are MAXTRIES, and a fourth is not judged', async () => {
+  it('returns MAXTRIES after three wrong answers, and does not verify a fourth', async () => {
     const login = rig.begun();
     for (const [index, code] of ['000001', '000002', '000003'].entries()) {
       await login.sees('prompt', index + 1);
@@ -52,7 +52,7 @@ describe('a login over pam.sock', () => {
     assert.deepEqual(rig.verifier.answers, ['000001', '000002', '000003']);
   });
 
-  it('the same answer twice ends the call and is judged once', async () => {
+  it('ends at the same answer twice, and verifies it once', async () => {
     const login = rig.begun();
     await login.sees('prompt');
     login.send(answer('password'));
@@ -62,7 +62,7 @@ describe('a login over pam.sock', () => {
     assert.deepEqual(rig.verifier.answers, ['password']);
   });
 
-  it('is told IGNORE, PERM_DENIED and why, without a prompt', async () => {
+  it('returns IGNORE, PERM_DENIED and the reason, without a prompt', async () => {
     rig.verifier.opening = async () => ({ kind: 'done', result: 'ignore' });
     assert.equal(await rig.begun().result(), pam.ignore);
     rig.verifier.opening = async () => ({ kind: 'done', result: 'perm-denied', text: 'Not this way.' });
@@ -74,7 +74,7 @@ describe('a login over pam.sock', () => {
     );
   });
 
-  it('an error of the verifier or of the facts is SYSTEM_ERR, and the log says which', async () => {
+  it('returns SYSTEM_ERR for an error of verifier or facts, and logs which', async () => {
     rig.verifier.opening = () => Promise.reject(new Error('disk'));
     assert.equal(await rig.begun().result(), pam.systemErr);
     rig.verifier.opening = async (facts, host) => ({ kind: 'ask', prompt: 'Code: ', login: { facts, host } });
@@ -88,7 +88,7 @@ describe('a login over pam.sock', () => {
     await rig.nothingIsLeft();
   });
 
-  it('a strip and a last word arrive', async () => {
+  it('transmits a strip and a final text', async () => {
     rig.verifier.verdict = async () => ({
       kind: 'accepted',
       result: 'success',
@@ -117,7 +117,7 @@ describe('a login over pam.sock', () => {
     ['two HELLOs', Buffer.concat([hello(), hello()])],
     ['an answer behind HELLO that nobody asked for', Buffer.concat([hello(), answer('123456')])],
   ] as const) {
-    it(`${what} is SYSTEM_ERR, and lets nobody in`, async () => {
+    it(`returns SYSTEM_ERR for ${what}, and allows no login`, async () => {
       const login = rig.client();
       login.send(bytes);
       assert.equal(await login.result(), pam.systemErr);
@@ -127,7 +127,7 @@ describe('a login over pam.sock', () => {
     });
   }
 
-  it('half a HELLO is none: what comes byte by byte is one', async () => {
+  it('ignores half a HELLO, and reads one that arrives byte by byte', async () => {
     const login = rig.client();
     const bytes = hello();
     for (const byte of bytes.subarray(0, -1)) login.send(Buffer.from([byte]));
@@ -138,8 +138,8 @@ describe('a login over pam.sock', () => {
   });
 });
 
-describe('a client that goes away', () => {
-  it('at the prompt is written down once, and nothing of it is left', async () => {
+describe('a client that disconnects', () => {
+  it('at the prompt is recorded once, and leaves nothing behind', async () => {
     for (const leave of [
       (login: Client): unknown => login.socket.destroy(),
       (login: Client): unknown => login.socket.end(),
@@ -154,7 +154,7 @@ describe('a client that goes away', () => {
     assert.ok(rig.verifier.abandoned.every((reason) => reason === 'disconnected'));
   });
 
-  it('with ^C is answered with AUTH_ERR and written down once', async () => {
+  it('with ^C gets AUTH_ERR and is recorded once', async () => {
     const login = rig.begun();
     await login.sees('prompt');
     login.send(cancel);
@@ -163,7 +163,7 @@ describe('a client that goes away', () => {
     assert.deepEqual(rig.verifier.abandoned, ['cancelled']);
   });
 
-  it('while the verifier works takes nothing with it, and leaves nothing behind', async () => {
+  it('while the verifier works interrupts nothing, and leaves nothing behind', async () => {
     const before = timers();
     let open: (opening: Opening) => void = () => undefined;
     rig.verifier.opening = () =>
@@ -182,7 +182,7 @@ describe('a client that goes away', () => {
     assert.ok(timers() <= before + 1, 'no timer is left');
   });
 
-  it('and does not close its end: after RESULT nothing of it is kept', async () => {
+  it('but does not close its end leaves nothing behind after RESULT', async () => {
     const login = rig.client(rig.rootSocket, true);
     login.send(hello());
     await login.sees('prompt');
@@ -193,7 +193,7 @@ describe('a client that goes away', () => {
     clearInterval(drops);
   });
 
-  it('breaking the protocol at a prompt is written down too', async () => {
+  it('or violates the protocol at a prompt is recorded too', async () => {
     const login = rig.begun();
     await login.sees('prompt');
     login.send(hello());
@@ -204,7 +204,7 @@ describe('a client that goes away', () => {
 });
 
 describe('a thousand half-open conversations', () => {
-  it('and honest ones between them; and nothing is left of them', async () => {
+  it('do not prevent legitimate ones, and leave nothing behind', async () => {
     const honest = async (): Promise<void> => {
       const login = rig.begun({ user: 'honest' });
       await login.sees('prompt');

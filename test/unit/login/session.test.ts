@@ -29,9 +29,9 @@ const facts: LoginFacts = {
   local: false,
   mode: 'prompt',
 };
-/** Passed on, and never asked by a session. */
+/** Passed through, and never called by a session. */
 const host = { id: '' } as HostFacts;
-/** Two, so that a step which goes on with the old one is seen. */
+/** Two, so that a step that uses the old one is noticed. */
 const first: OpenLogin = { facts, host };
 const second: OpenLogin = { ...first, resync: { factor: 'f1', counter: 20 } };
 
@@ -46,7 +46,7 @@ const asks = opened({ kind: 'ask', prompt: 'Code: ', login: first });
 const wrong = (more: Partial<Verdict & { kind: 'refused' }> = {}): Event =>
   evaluated({ kind: 'refused', again: true, result: 'auth-err', delay: 0, login: second, ...more });
 
-/** Every event there is, and every form of it that makes a difference. */
+/** Every event, in every form that makes a difference. */
 const events: Record<string, () => Event> = {
   HELLO: () => ({ kind: 'frame', frame: hello }),
   'ANSWER new': () => answered('333333'),
@@ -132,7 +132,7 @@ interface Row {
 }
 const over = (...effects: readonly Effect[]): Row => ({ at: 'over', effects });
 const to = (at: State['at'], ...effects: readonly Effect[]): Row => ({ at, effects });
-/** A frame out of turn, a verdict that nobody asked for, a verifier that threw. */
+/** An unexpected frame, an unrequested verdict, a verifier that threw. */
 const violation = over(...ends('system-err'));
 const nothing = over();
 
@@ -140,7 +140,7 @@ function everyEvent(row: Row): Record<EventName, Row> {
   return Object.fromEntries(Object.keys(events).map((name) => [name, row]));
 }
 
-/** What is the same in all states before RESULT. */
+/** The same in all states before RESULT. */
 const usual = (row: Record<EventName, Row>): Record<EventName, Row> => ({
   ...everyEvent(violation),
   CANCEL: over(close),
@@ -149,7 +149,7 @@ const usual = (row: Record<EventName, Row>): Record<EventName, Row> => ({
   ...row,
 });
 
-/** At a prompt: whoever leaves without an answer is written down once. */
+/** At a prompt: a login that ends without an answer is recorded once. */
 function atPrompt(login: OpenLogin, row: Record<EventName, Row>): Record<EventName, Row> {
   const broken = over(...ends('system-err'), abandon(login, 'disconnected'));
   return {
@@ -215,7 +215,7 @@ function reach(way: string): State {
   return take(way).reduce<State>((state, event) => step(state, event).state, { at: 'hello' });
 }
 
-/** Which of several reasons stands there is not what the table is about when the peer broke the protocol. */
+/** When the peer violates the protocol, the table does not specify which of several reasons is recorded. */
 function normalised(effects: readonly Effect[], broken: boolean): unknown[] {
   const kept = effects.map((effect) =>
     broken && effect.do === 'abandon' ? { ...effect, reason: 'disconnected' } : effect,
@@ -250,7 +250,7 @@ describe('a session: every state, every event', () => {
     }
   }
 
-  it('wipes an answer in every state but where it is evaluated', () => {
+  it('wipes an answer in every state except where it is evaluated', () => {
     for (const way of Object.keys(ways)) {
       const answer = Buffer.from('222222');
       const { effects } = step(reach(way), { kind: 'frame', frame: { type: 'answer', answer } });
@@ -273,7 +273,7 @@ describe('a session: every state, every event', () => {
         assert.ok(!reported.includes(form));
   });
 
-  it('never changes the state that it is given', () => {
+  it('never changes the state passed to it', () => {
     for (const way of Object.keys(ways)) {
       for (const make of Object.values(events)) {
         const state = reach(way);
@@ -284,7 +284,7 @@ describe('a session: every state, every event', () => {
     }
   });
 
-  it('repeats are told from the answer just before, and from no other', () => {
+  it('detects repeats from the previous answer, and from no other', () => {
     const state = [answered('111111'), wrong(), answered('222222'), wrong()].reduce<State>(
       (now, event) => step(now, event).state,
       reach('prompted first'),
@@ -298,7 +298,7 @@ describe('a session: an answer in another spelling', () => {
   const secondAfter = (text: string) =>
     [answered(text), wrong()].reduce<State>((now, event) => step(now, event).state, reach('prompted first'));
 
-  it('is the answer before it', () => {
+  it('is the previous answer', () => {
     for (const [before, again] of [
       ['222222', '222 222'],
       ['222222', '222222\r'],
@@ -313,7 +313,7 @@ describe('a session: an answer in another spelling', () => {
     }
   });
 
-  it('is another one where a letter or its place differs', () => {
+  it('is another one if a letter or its position differs', () => {
     for (const [before, other] of [
       ['222222', '222223'],
       ['22 2222', '222222'],
@@ -338,7 +338,7 @@ describe('a session: an answer in another spelling', () => {
 
 describe('a session: any events in any order', () => {
   const anyEvents = fc.array(fc.constantFrom(...(Object.keys(events) as EventName[])), { maxLength: 40 });
-  /** Mostly as a login goes, so that the far states are reached. */
+  /** Mostly as a login proceeds, so that the late states are reached. */
   const likely = fc.array(
     fc.constantFrom<EventName>(
       'HELLO',
@@ -392,7 +392,7 @@ describe('a session: any events in any order', () => {
     assert.ok(abandons <= 1);
   };
 
-  it('keeps to its turns', () => {
+  it('keeps the sequence', () => {
     fc.assert(fc.property(anyEvents, property), { numRuns: 5_000 });
     fc.assert(fc.property(likely, property), { numRuns: 5_000 });
   });

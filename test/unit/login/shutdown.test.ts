@@ -4,7 +4,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { LoginRig, never, pam, until } from '../../support/login-rig.ts';
 import { answer, hello } from '../../support/module-frames.ts';
 
-/** What becomes of logins that are under way when the daemon stops: after it nobody is in who was not let in. */
+/** Logins under way when the daemon stops: none is accepted that was not accepted before. */
 let rig: LoginRig;
 beforeEach(async () => {
   rig = await LoginRig.start();
@@ -23,7 +23,7 @@ function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
 }
 
 describe('when the daemon stops', () => {
-  it('who is at a prompt hears in words that they must try again, and it is written down first', async () => {
+  it('logins at a prompt are asked to retry, and are recorded first', async () => {
     let written = false;
     rig.verifier.abandon = async (_login, reason) => {
       rig.verifier.abandoned.push(reason);
@@ -41,7 +41,7 @@ describe('when the daemon stops', () => {
     assert.deepEqual(rig.verifier.abandoned, ['stopped']);
   });
 
-  it('an answer that is being judged gets its verdict: its code is spent', async () => {
+  it('an answer under evaluation gets its verdict: its code is used', async () => {
     const { open, passed } = gate();
     rig.verifier.verdict = async () => {
       await passed;
@@ -58,7 +58,7 @@ describe('when the daemon stops', () => {
     assert.deepEqual(rig.verifier.abandoned, []);
   });
 
-  it('a wrong answer opens no further prompt', async () => {
+  it('a wrong answer leads to no further prompt', async () => {
     const { open, passed } = gate();
     rig.verifier.verdict = async (login) => {
       await passed;
@@ -75,7 +75,7 @@ describe('when the daemon stops', () => {
     await closed;
   });
 
-  it('who would be let in without a prompt is, and who would be asked is not asked', async () => {
+  it('a login that needs no prompt is allowed, and one that would be asked is not prompted', async () => {
     for (const [opening, code] of [
       [{ kind: 'done', result: 'ignore' }, pam.ignore],
       [{ kind: 'done', result: 'perm-denied' }, pam.permDenied],
@@ -98,7 +98,7 @@ describe('when the daemon stops', () => {
     }
   });
 
-  it('a HELLO that is on its way is heard', async () => {
+  it('a HELLO under way is read', async () => {
     rig.verifier.opening = async () => ({ kind: 'done', result: 'ignore' });
     const login = rig.client();
     await until(() => rig.server.open() === 1, 'it is connected');
@@ -108,7 +108,7 @@ describe('when the daemon stops', () => {
     await closed;
   });
 
-  it('a refusal that is held back is not waited for', async () => {
+  it('a delayed refusal is not waited for', async () => {
     rig.verifier.verdict = async (login) => ({
       kind: 'refused',
       result: 'maxtries',
@@ -125,7 +125,7 @@ describe('when the daemon stops', () => {
     assert.equal(await login.result(), pam.systemErr);
   });
 
-  it('nobody is waited for longer than the limit, and a verdict that comes later lets nobody in', async () => {
+  it('no login is waited for longer than the limit, and a later verdict allows none', async () => {
     rig.verifier.verdict = () => never();
     const login = rig.begun();
     await login.sees('prompt');

@@ -9,7 +9,7 @@ import { createLoginServer } from '../../../daemon/login/server.ts';
 import { LoginRig, pam, until } from '../../support/login-rig.ts';
 import { hello } from '../../support/module-frames.ts';
 
-/** Nothing says that the first factor was right. */
+/** Nothing reports a verified first factor. */
 const unverified = { firstFactorPassed: Buffer.from([0]) } as const;
 
 let rig: LoginRig;
@@ -18,8 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-describe('the sockets themselves', () => {
-  it('one that a killed daemon left behind is replaced', async () => {
+describe('the sockets', () => {
+  it('replace one that a killed daemon left behind', async () => {
     const stale = path.join(rig.directory, 'stale.sock');
     const killed = spawn(process.execPath, [
       '-e',
@@ -39,7 +39,7 @@ describe('the sockets themselves', () => {
     assert.ok(!existsSync(stale), 'and removed at the end');
   });
 
-  it('has fewer places than descriptors, and whoever finds none hears so', async () => {
+  it('have fewer slots than file descriptors, and report when none is free', async () => {
     const where = path.join(rig.directory, 'few.sock');
     const descriptors = limits.otherDescriptors + 50;
     const pools = poolsFor(descriptors);
@@ -53,7 +53,7 @@ describe('the sockets themselves', () => {
     assert.ok(beyond.type === 'result' && beyond.code === pam.systemErr);
   });
 
-  it('has so many places for one name whose first factor is verified, and the others have theirs', async () => {
+  it('limit the slots of one name with a verified first factor, without affecting others', async () => {
     const logins = Array.from({ length: limits.loginsPerAccount }, () => rig.begun({ user: 'alice' }));
     for (const login of logins) await login.sees('prompt');
     const beyond = await rig.begun({ user: 'alice' }).sees('result');
@@ -66,7 +66,7 @@ describe('the sockets themselves', () => {
     await rig.begun({ user: 'alice' }).sees('prompt');
   });
 
-  it('what is no socket is left alone', async () => {
+  it('keep a file that is not a socket', async () => {
     const file = path.join(rig.directory, 'file');
     writeFileSync(file, 'precious');
     await assert.rejects(createLoginServer(rig.options).listen('root', { path: file }), {
@@ -75,7 +75,7 @@ describe('the sockets themselves', () => {
     assert.equal(statSync(file).size, 8);
   });
 
-  it('at the end who is at a prompt hears SYSTEM_ERR', async () => {
+  it('send SYSTEM_ERR to logins at a prompt when they close', async () => {
     const login = rig.begun();
     await login.sees('prompt');
     await rig.server.close();
@@ -83,7 +83,7 @@ describe('the sockets themselves', () => {
     assert.ok(!existsSync(rig.rootSocket) && !existsSync(rig.userSocket));
   });
 
-  it('the end waits for nobody who does not close', async () => {
+  it('do not wait at the end for a client that does not close', async () => {
     const login = rig.client(rig.rootSocket, true);
     login.send(hello());
     await login.sees('prompt');

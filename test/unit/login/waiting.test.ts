@@ -4,7 +4,7 @@ import type { Verdict } from '../../../daemon/verifier/verifier.ts';
 import { LoginRig, never, pam, until } from '../../support/login-rig.ts';
 import { answer, hello, u32 } from '../../support/module-frames.ts';
 
-/** They wait for seconds, so all of them wait at once. */
+/** They wait for seconds, so they run concurrently. */
 function within(what: string, test: (rig: LoginRig) => Promise<void>): void {
   it(what, async () => {
     const rig = await LoginRig.start();
@@ -17,29 +17,26 @@ function within(what: string, test: (rig: LoginRig) => Promise<void>): void {
 }
 
 describe('waiting', { concurrency: true }, () => {
-  within(
-    'WAIT comes while nothing else does, again and again; the end is before the deadline',
-    async (rig) => {
-      rig.verifier.opening = () => never();
-      const slow = rig.begun({ deadline: u32(6_000) });
-      const short = rig.begun({ deadline: u32(1_500) });
-      await slow.sees('wait');
-      assert.equal(await short.result(), pam.authErr);
-      const early = short.frames.at(-1)?.at ?? 0;
-      assert.ok(early >= 450, `ended after ${early} ms`);
-      // The longer one still waits: a deadline ends its own call only.
-      assert.deepEqual(slow.ofType('result'), []);
-      assert.equal(await slow.result(), pam.authErr);
-      const types = slow.frames.map(({ type }) => type);
-      assert.deepEqual([...new Set(types)], ['wait', 'result']);
-      assert.ok(types.length >= 3, types.join());
-      const end = slow.frames.at(-1)?.at ?? 0;
-      assert.ok(end >= 4_900, `ended after ${end} ms`);
-      await rig.nothingIsLeft();
-    },
-  );
+  within('WAIT is sent while nothing else is, repeatedly; the end is before the deadline', async (rig) => {
+    rig.verifier.opening = () => never();
+    const slow = rig.begun({ deadline: u32(6_000) });
+    const short = rig.begun({ deadline: u32(1_500) });
+    await slow.sees('wait');
+    assert.equal(await short.result(), pam.authErr);
+    const early = short.frames.at(-1)?.at ?? 0;
+    assert.ok(early >= 450, `ended after ${early} ms`);
+    // The longer one still waits: a deadline ends only its own call.
+    assert.deepEqual(slow.ofType('result'), []);
+    assert.equal(await slow.result(), pam.authErr);
+    const types = slow.frames.map(({ type }) => type);
+    assert.deepEqual([...new Set(types)], ['wait', 'result']);
+    assert.ok(types.length >= 3, types.join());
+    const end = slow.frames.at(-1)?.at ?? 0;
+    assert.ok(end >= 4_900, `ended after ${end} ms`);
+    await rig.nothingIsLeft();
+  });
 
-  within('at an answer too, and none comes while a prompt is open', async (rig) => {
+  within('also at an answer, and none is sent while a prompt is open', async (rig) => {
     rig.verifier.verdict = async (login) => {
       await new Promise((resolve) => setTimeout(resolve, 700));
       return { kind: 'refused', result: 'auth-err', again: true, delay: 900, login };
@@ -56,7 +53,7 @@ describe('waiting', { concurrency: true }, () => {
     assert.ok(types.slice(1, -1).every((type) => type === 'wait'));
   });
 
-  within('a refusal is held back as long as it is said, for its own frame alone', async (rig) => {
+  within('a refusal is delayed as requested, only before its own frame', async (rig) => {
     rig.verifier.verdict = async (login, text) => ({
       kind: 'refused',
       result: 'auth-err',
@@ -77,7 +74,7 @@ describe('waiting', { concurrency: true }, () => {
     assert.ok(free.at < late.at, `${free.at} and ${late.at} ms`);
   });
 
-  within('a verdict after the deadline is dropped, whatever it says', async (rig) => {
+  within('a verdict after the deadline is dropped, whatever it is', async (rig) => {
     let decide: (verdict: Verdict) => void = () => undefined;
     rig.verifier.verdict = () =>
       new Promise((resolve) => {
@@ -94,7 +91,7 @@ describe('waiting', { concurrency: true }, () => {
     assert.deepEqual(rig.verifier.abandoned, []);
   });
 
-  within('the deadline at a prompt is AUTH_ERR, and told once', async (rig) => {
+  within('the deadline at a prompt is AUTH_ERR, and reported once', async (rig) => {
     const login = rig.begun({ deadline: u32(1_300) });
     await login.sees('prompt');
     assert.equal(await login.result(), pam.authErr);
@@ -104,7 +101,7 @@ describe('waiting', { concurrency: true }, () => {
   });
 
   within(
-    'a program that sends no HELLO within 5 s is refused, and hears that a daemon is there',
+    'a program that sends no HELLO within 5 s is refused, and learns that a daemon is there',
     async (rig) => {
       const silent = rig.client();
       const half = rig.client();

@@ -26,7 +26,7 @@ const portalConfig: PortalConfig = {
   user: 'sallyport-portal',
 };
 
-/** enrol = "at-login": who adds a first factor in a login, and who does not. */
+/** enrol = "at-login": which accounts add a first factor during a login, and which do not. */
 function decided(
   part: Partial<Realm> = {},
   factors: readonly FactorRecord[] = [],
@@ -80,7 +80,7 @@ describe('enrol = "at-login"', () => {
   });
 });
 
-describe('who cannot add a first factor here is told where', () => {
+describe('accounts that cannot add a first factor here are told where', () => {
   const portal = { origins: ['https://login.example.org', 'https://other.example.org'] };
   const textFor = (part: Partial<LoginFacts>, hasPortal: boolean, over: Partial<Realm> = {}) => {
     const one = config(realm({ enrol: 'at-login', ...over }));
@@ -93,7 +93,7 @@ describe('who cannot add a first factor here is told where', () => {
     return decision.kind === 'refused' ? decision.text : decision.kind;
   };
 
-  it('with the portal where there is one, and ssh', () => {
+  it('in the portal if there is one, and over ssh', () => {
     assert.equal(
       textFor({ service: 'cockpit' }, true),
       'You need a second factor and have none. Add one first: https://login.example.org, or log in over ssh.',
@@ -104,7 +104,7 @@ describe('who cannot add a first factor here is told where', () => {
     );
   });
 
-  it('not with ssh in a login over ssh', () => {
+  it('not over ssh in a login over ssh', () => {
     assert.equal(
       textFor({ service: 'sshd' }, true),
       'You need a second factor and have none. Add one first: https://login.example.org',
@@ -112,7 +112,7 @@ describe('who cannot add a first factor here is told where', () => {
     assert.match(textFor({ service: 'sshd' }, false), /Ask your administrator/);
   });
 
-  it('not where no way adds one', () => {
+  it('nowhere if no method can add one', () => {
     assert.match(textFor({ service: 'cockpit' }, true, { enrol: 'refuse' }), /Ask your administrator/);
     assert.match(textFor({ service: 'cockpit' }, true, { require: ['yubikey'] }), /Ask your administrator/);
   });

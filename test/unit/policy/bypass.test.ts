@@ -111,7 +111,7 @@ describe('a bypass code, row by row', () => {
       assert.equal(decided({ realm: realm(part), state: state({ factors }), ...more }), expected));
   }
 
-  it('is no way around the one who calls su, of whom nothing is known', () => {
+  it('does not replace the factor of a caller of su who is unknown', () => {
     const part = {
       realm: realm({ su: 'caller' }),
       state: state({ factors: [bypass] }),
@@ -121,7 +121,7 @@ describe('a bypass code, row by row', () => {
     assert.equal(decided({ ...part, facts }), 'refused su-caller-unknown');
   });
 
-  it('leaves a running remember in force', () => {
+  it('keeps a current grant in force', () => {
     const facts = question().facts;
     const grant = { realm: 'everybody', service: 'sshd', origin: 'ip:203.0.113.5', since: now - minute };
     const part = {
@@ -153,7 +153,7 @@ describe('scratch codes, row by row', () => {
       assert.equal(decided({ realm: realm({ require }), state: state({ factors }) }), expected));
   }
 
-  it('are locked with the other typed codes, and open no lock', () => {
+  it('are locked with the other typed codes, and clear no lockout', () => {
     const lock = { codes: 8, any: 8, codesLockedAt: now - minute };
     assert.equal(decided({ state: state({ factors: [scratch], lock }) }), 'refused codes-locked');
   });

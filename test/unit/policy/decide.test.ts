@@ -47,7 +47,7 @@ function said(decision: Decision): string {
 const decided = (part: Parameters<typeof question>[0]) => said(decide(question(part)));
 const spareTotp = { ...totp, id: 't2' };
 
-describe('what an account has, in a realm (the first table)', () => {
+describe("an account's factors in a realm (the first table)", () => {
   const none = 'none' as const;
   const any = 'any' as const;
   const rows: [string, Realm['require'], FactorRecord[], string][] = [
@@ -92,14 +92,14 @@ describe('what an account has, in a realm (the first table)', () => {
     it(`${what}: ${expected}`, () => {
       const part = { realm: realm({ require }), state: state({ factors }) };
       assert.equal(decided(part), expected);
-      // The same for a login that is not proven: the verifier hides it, the policy does not change.
+      // The same for an unverified login: the verifier hides it, the policy does not change.
       assert.equal(decided({ ...part, facts: facts({ firstFactorVerified: false }) }), expected);
       assert.equal(decided({ ...part, facts: facts(overUserSocket) }), expected);
     });
   }
 });
 
-describe('what meets a requirement (the second table)', () => {
+describe('requirements and the kinds that satisfy them (the second table)', () => {
   for (const [require, kinds] of [
     [['totp'], ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
     [['webauthn'], ['recovery', 'bypass']],
@@ -111,7 +111,7 @@ describe('what meets a requirement (the second table)', () => {
     ['any', ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
     ['none', ['totp', 'hotp', 'scratch', 'recovery', 'bypass']],
   ] as const) {
-    it(`${JSON.stringify(require)} is met by ${kinds.join(', ')} alone`, () => {
+    it(`${JSON.stringify(require)} is satisfied by only ${kinds.join(', ')}`, () => {
       for (const kind of ['totp', 'hotp', 'scratch', 'recovery', 'bypass'] as const) {
         assert.equal(satisfiesRequirement(require, kind), (kinds as readonly string[]).includes(kind), kind);
       }
@@ -122,7 +122,7 @@ describe('what meets a requirement (the second table)', () => {
 describe('rules', () => {
   const withRule = (action: Parameters<typeof rule>[0]) => realm({ rules: [rule(action)] });
 
-  it('skip lets off whatever the account has', () => {
+  it('skip needs no factor, whatever the account has', () => {
     for (const factors of [[], [totp], [disabled(totp)]]) {
       assert.equal(
         decided({ realm: withRule({ kind: 'skip' }), state: state({ factors }) }),
@@ -131,7 +131,7 @@ describe('rules', () => {
     }
   });
 
-  it('refuse refuses whatever the account has, in a realm that requires nothing too', () => {
+  it('refuse refuses whatever the account has, also in a realm that requires nothing', () => {
     for (const require of ['none', 'any'] as const) {
       const strict = { ...withRule({ kind: 'refuse' }), require };
       assert.equal(
@@ -148,7 +148,7 @@ describe('rules', () => {
     assert.equal(decided({ realm: { ...asking, require: 'none' } }), 'not-needed no-factor');
   });
 
-  it('none matches on pam-user.sock', () => {
+  it('no rule matches on pam-user.sock', () => {
     for (const kind of ['skip', 'refuse'] as const) {
       const part = {
         realm: withRule({ kind }),
@@ -164,7 +164,7 @@ describe('a group that does not resolve', () => {
   const staff = realm({ name: 'staff', line: 5, members: members({ groups: ['staff'] }) });
   const lax = realm({ name: 'lax', require: 'none' });
 
-  it('refuses the login, and names the realm that could not be passed over', () => {
+  it('refuses the login, and names the realm that could not be ruled out', () => {
     const decision = decide(
       question({ config: config(staff, lax), groups: new Map([['staff', 'unresolved']]) }),
     );
@@ -239,7 +239,7 @@ describe('grace', () => {
     });
   }
 
-  it('is for accounts without any factor alone', () => {
+  it('is only for accounts without any factor', () => {
     for (const [factors, expected] of [
       [[totp], 'ask t1'],
       [[disabled(totp)], 'refused all-disabled auth-err'],
@@ -292,7 +292,7 @@ describe('locks', () => {
     });
   }
 
-  it('a rule that skips needs no answer, so no lock stands in its way', () => {
+  it('a rule that skips needs no answer, so a lockout does not apply', () => {
     const part = {
       realm: realm({ rules: [rule({ kind: 'skip' })] }),
       state: state({ factors: [totp], lock: locks.all }),
@@ -300,7 +300,7 @@ describe('locks', () => {
     assert.equal(decided(part), 'not-needed rule-skip');
   });
 
-  it('say until when, and what to store when the clock was set back', () => {
+  it('report until when, and what to store when the clock was set back', () => {
     const decisionFor = (lock: AccountState['lock']) => {
       const decision = decide(question({ state: state({ factors: [totp], lock }) }));
       assert.ok(decision.kind === 'refused');
@@ -323,28 +323,28 @@ describe('remember', () => {
   const withGrant = (part: Partial<AccountState> = {}) =>
     state({ factors: [totp], grants: [grant], ...part });
 
-  it('takes the place of an answer', () => {
+  it('replaces an answer', () => {
     assert.equal(
       decided({ realm: remembering, facts: onTerminal(), state: withGrant() }),
       'not-needed remembered',
     );
   });
 
-  it('counts only where the rule that matches is one of remember', () => {
+  it('counts only if the matching rule is one of remember', () => {
     const ssh = { ...grant, service: 'sshd', origin: 'ip:203.0.113.5' };
     const has = withGrant({ grants: [ssh] });
     assert.equal(decided({ realm: remembering, state: has }), 'ask t1');
     assert.equal(decided({ realm: realm(), facts: onTerminal(), state: withGrant() }), 'ask t1');
   });
 
-  it('goes by the time that the rule says now', () => {
+  it('uses the period that the rule has now', () => {
     const older = withGrant({ grants: [{ ...grant, since: now - 15 * minute }] });
     assert.equal(decided({ realm: remembering, facts: onTerminal(), state: older }), 'ask t1');
     const later = withGrant({ grants: [{ ...grant, since: now + 1 }] });
     assert.equal(decided({ realm: remembering, facts: onTerminal(), state: later }), 'ask t1');
   });
 
-  it('takes the place of nothing but an answer that could be given now', () => {
+  it('replaces only an answer that could be given now', () => {
     const part = { realm: remembering, facts: onTerminal() };
     const lockedAll = { codes: 0, any: 100, lockedAt: now };
     const lockedCodes = { codes: 8, any: 8, codesLockedAt: now };
@@ -358,7 +358,7 @@ describe('remember', () => {
     }
   });
 
-  it('is offered only after a proven login from a known place', () => {
+  it('is offered only after a login with a verified first factor from a known location', () => {
     const offered = (login: LoginFacts) => {
       const decision = decide(
         question({ realm: remembering, facts: login, state: state({ factors: [totp] }) }),
@@ -373,7 +373,7 @@ describe('remember', () => {
     assert.equal(offered(facts()), false);
   });
 
-  it('that runs lets an unverified root login pass, and none on pam-user.sock', () => {
+  it('in progress allows an unverified login of root, and none on pam-user.sock', () => {
     const part = { realm: remembering, state: withGrant() };
     assert.equal(
       decided({ ...part, facts: onTerminal({ firstFactorVerified: false }) }),
@@ -387,18 +387,18 @@ describe('su', () => {
   const caller = realm({ su: 'caller', enrol: 'grace', graceMs: day });
   const su = onTerminal({ service: 'su' });
 
-  it('asks for the factors of its caller only for su, only over the root socket, only where the realm says so', () => {
+  it('asks for the factors of its caller only for su, only over the root socket, only if the realm says so', () => {
     assert.equal(factorOwnerOf(caller, su), 'caller');
     assert.equal(factorOwnerOf(caller, { ...su, service: 'su-l' }), 'caller');
     assert.equal(factorOwnerOf(realm(), su), 'target');
     for (const service of ['sudo', 'sshd', 'login', 'su-x']) {
       assert.equal(factorOwnerOf(caller, { ...su, service }), 'target');
     }
-    // A program on pam-user.sock may say any service and any real uid.
+    // A program on pam-user.sock may claim any service and any real uid.
     assert.equal(factorOwnerOf(caller, { ...su, ...overUserSocket }), 'target');
   });
 
-  it('of a caller that is no account is refused wherever anything is required', () => {
+  it('of a caller without an account is refused if anything is required', () => {
     const part = { facts: su, holderUid: undefined };
     assert.equal(decided({ ...part, realm: caller }), 'refused su-caller-unknown auth-err');
     assert.equal(decided({ ...part, realm: { ...caller, require: 'none' } }), 'not-needed no-factor');
@@ -408,7 +408,7 @@ describe('su', () => {
     );
   });
 
-  it('of a caller without a factor is refused: no grace is the caller’s here', () => {
+  it('of a caller without a factor is refused: the caller gets no grace period here', () => {
     assert.equal(decided({ realm: caller, facts: su }), 'refused no-factor auth-err');
     const running = state({ graceStarted: now - hour });
     assert.equal(decided({ realm: caller, facts: su, state: running }), 'refused no-factor auth-err');
@@ -433,7 +433,7 @@ describe('every decision', () => {
     ['login', [totp], 29],
     ['sshd', [], 29],
   ] as const) {
-    it(`says its realm, why, and line ${line} for ${service} with ${factors.length} factors`, () => {
+    it(`states its realm, reason, and line ${line} for ${service} with ${factors.length} factors`, () => {
       const decision = decide(
         question({ realm: strict, facts: facts({ service }), state: state({ factors }) }),
       );

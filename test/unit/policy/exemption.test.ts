@@ -86,7 +86,7 @@ describe('an exemption, row by row', () => {
   for (const [what, expected, part, changes] of rows)
     it(`${what}: ${expected}`, () => assert.equal(decided({ ...exemption, ...changes }, part), expected));
 
-  it('says who gave it, until when and why', () => {
+  it('states who granted it, until when and why', () => {
     const decision = decide(question({ state: { ...state(), exemption } }));
     assert.match(decision.detail, /uid:0.*2026-06-16 12:00 UTC.*repair/);
   });

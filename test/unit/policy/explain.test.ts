@@ -43,7 +43,7 @@ describe('explain', () => {
     state: state({ factors: [totp, { ...disabled(totp), id: 't2', name: 'old phone' }] }),
   };
 
-  it('says that the source is not known, and which rule that makes count or not count', () => {
+  it('reports that the source is unknown, and which rule therefore matches or not', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     const skipped = explain(question({ ...asked, facts: named }));
     assert.match(line(skipped, 'login') ?? '', /host\.example, which is not an address/);
@@ -57,7 +57,7 @@ describe('explain', () => {
     assert.match(line(known, 'decision') ?? '', /refuses this service from this source/);
   });
 
-  it('tells realm, membership, rule, decision and the line of the file that made it', () => {
+  it('reports realm, membership, rule, decision and the line of the file that decided', () => {
     const reported = explain(question({ ...asked, facts: facts({ source: '10.1.2.3' }) }));
     assert.deepEqual(reported.lines, [
       'account     alice (uid 1000)',
@@ -85,7 +85,7 @@ describe('explain', () => {
     );
   });
 
-  it('tells what will do', () => {
+  it('reports which factors are accepted', () => {
     const reported = explain(question({ ...asked, facts: onTerminal() }));
     assert.equal(line(reported, 'rule'), 'remember for 15m for sudo (/etc/sallyport/sallyport.toml:27)');
     assert.equal(
@@ -95,7 +95,7 @@ describe('explain', () => {
     assert.equal(reported.line, 27);
   });
 
-  it('tells of a group that does not resolve, and of the realm that it holds up', () => {
+  it('reports a group that does not resolve, and the realm that it affects', () => {
     const reported = explain(question({ ...asked, groups: new Map() }));
     assert.equal(reported.decision, 'refused');
     assert.equal(reported.why, 'groups-unresolved');
@@ -103,7 +103,7 @@ describe('explain', () => {
     assert.match(line(reported, 'decision') ?? '', /group staff .* does not resolve/);
   });
 
-  it('tells that a name is no address, and that no rule matches on pam-user.sock', () => {
+  it('reports that a name is not an address, and that no rule matches on pam-user.sock', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     assert.match(
       line(explain(question({ ...asked, facts: named })), 'login') ?? '',
@@ -114,7 +114,7 @@ describe('explain', () => {
     assert.equal(line(reported, 'rule'), 'none matches');
   });
 
-  it('tells until when a lock or a grace period lasts', () => {
+  it('reports until when a lockout or a grace period lasts', () => {
     const lock = { codes: 0, any: 100, lockedAt: now };
     const reported = explain(question({ state: state({ factors: [totp], lock }) }));
     assert.match(reported.detail, /locked until 2026-06-15 13:00 UTC/);
@@ -125,7 +125,7 @@ describe('explain', () => {
     );
   });
 
-  it('tells where a new secret or a link would be shown', () => {
+  it('reports where a new secret or a link would be shown', () => {
     const secretsIn = (part: Parameters<typeof question>[0]) => line(explain(question(part)), 'secrets');
     const atLogin = realm({ enrol: 'at-login' });
     assert.equal(secretsIn({ realm: atLogin }), 'shown over ssh');
@@ -141,7 +141,7 @@ describe('explain', () => {
     assert.equal(secretsIn({}), undefined);
   });
 
-  it('lets no name steer a terminal', () => {
+  it('contains no control characters from names', () => {
     const reported = explain(question({ account: { name: 'a\u001b[2J\u009b\u202e', uid: 1, gid: 1 } }));
     for (const text of reported.lines) assert.doesNotMatch(text, /[\p{Cc}\p{Cf}]/u);
   });

@@ -25,7 +25,7 @@ import {
   usedUp,
 } from './support.ts';
 
-/** Whole questions at random: what is not known, and a clock set back, must never let in. */
+/** Random decision inputs: unknown facts, and a clock set back, must never allow more. */
 
 const groupNames = ['staff', 'ops', 'sales'] as const;
 const services = ['sshd', 'sudo', 'su', 'login'] as const;
@@ -153,7 +153,7 @@ const anyQuestion: fc.Arbitrary<DecisionInput> = fc.record({
   now: fc.constant(now),
 });
 
-/** Whether `b` lets in what `a` does not: passes more easily, or takes a factor that `a` would not take. */
+/** Whether `b` allows what `a` does not: passes more easily, or accepts a factor that `a` would not. */
 function isLaxer(b: Decision, a: Decision): boolean {
   const rank = { refused: 0, ask: 1, enrol: 2, accept: 2, 'not-needed': 2 };
   if (a.kind !== 'ask' || b.kind !== 'ask') return rank[b.kind] > rank[a.kind];
@@ -164,7 +164,7 @@ function isLaxer(b: Decision, a: Decision): boolean {
 
 const offers = (decision: Decision) => decision.kind === 'ask' && decision.remember;
 
-/** How often each kind came up: a property that only ever sees refusals shows nothing. */
+/** How often each kind of decision occurred: a property that only ever sees refusals shows nothing. */
 function neverLaxer(
   change: fc.Arbitrary<(question: DecisionInput) => DecisionInput>,
   prepare: (question: DecisionInput) => DecisionInput = (question) => question,
@@ -187,8 +187,8 @@ function neverLaxer(
   assert.ok(changed > 10, `only ${changed} decisions changed`);
 }
 
-describe('what is not known never makes a decision laxer', () => {
-  it('a group that does not resolve, in the place of "not a member"', () => {
+describe('unknown facts never make a decision less strict', () => {
+  it('a group that does not resolve, instead of "not a member"', () => {
     neverLaxer(
       fc.subarray([...groupNames], { minLength: 1 }).map((lost) => (question) => {
         const groups = new Map(question.groups);
@@ -198,12 +198,12 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  it('a directory that is away: every group unresolved, or not even asked for', () => {
+  it('an unavailable directory service: every group unresolved, or not even looked up', () => {
     neverLaxer(
       fc.boolean().map((isAsked) => (question) => {
         const lost = groupNames.map((name): [string, Membership] => [name, 'unresolved']);
         const next = decide({ ...question, groups: new Map(isAsked ? lost : []) });
-        // Where membership in a strict realm got lost as well, the answer is a refusal and no other realm.
+        // If membership in a strict realm was lost as well, the answer is a refusal and no other realm.
         if (next.kind !== 'refused' || next.why !== 'groups-unresolved') {
           assert.equal(next.realm, decide(question).realm);
         }
@@ -212,7 +212,7 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  it('a caller of su that is no account', () => {
+  it('a caller of su without an account', () => {
     neverLaxer(
       fc.constant((question) => {
         const { su } = question.config.realms.find(({ name }) => name === decide(question).realm) ?? {
@@ -225,13 +225,13 @@ describe('what is not known never makes a decision laxer', () => {
           holderUid: undefined,
           state: { factors: [], lock: { codes: 0, any: 0 }, grants: [] },
         };
-        // Without an account there is no factor: where nothing is required, that lets off, as the design has it.
+        // Without an account there is no factor: if nothing is required, the login is allowed, as the design says.
         return decide(next).kind === 'not-needed' ? question : next;
       }),
     );
   });
 
-  it('another uid under the name, where the record holds a factor', () => {
+  it('another uid under the name, if the record contains a factor', () => {
     neverLaxer(
       fc.constant((question) => {
         const { state } = question;
@@ -240,7 +240,7 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  it('a session or a tty that is not known', () => {
+  it('an unknown session or tty', () => {
     const remembered = (question: DecisionInput): DecisionInput => {
       const grants = question.config.realms.map(({ name }) => ({
         realm: name,
@@ -259,14 +259,14 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  /** Where a key of ssh does not count it is as if there were none; and where that lets off, it does. */
+  /** If an ssh key does not count, it is as if it did not exist; if that allows the login, so be it. */
   const unlessWithoutKeys = (question: DecisionInput, next: DecisionInput): DecisionInput => {
     const factors = question.state.factors.filter(({ kind }) => kind !== 'ssh-sk');
     const without = decide({ ...question, state: { ...question.state, factors } });
     return without.kind === 'not-needed' ? question : next;
   };
 
-  /** sshd has verified keys, and mostly a rule accepts them. */
+  /** sshd has verified keys, and usually a rule accepts them. */
   const accepting: Rule = { line: 1, action: { kind: 'accept', factor: 'ssh-sk' } };
   const accepted = (question: DecisionInput): DecisionInput => {
     const realms = question.config.realms.map((one, index) =>
@@ -279,7 +279,7 @@ describe('what is not known never makes a decision laxer', () => {
     return { ...question, config: { ...question.config, realms }, facts, state };
   };
 
-  it('a key that sshd says nothing of', () => {
+  it('a key that sshd does not report', () => {
     neverLaxer(
       fc.constant((question) => {
         const { sshKeys: _, ...facts } = question.facts;
@@ -290,7 +290,7 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  /** The source of the login was known, and is not. Only an address is ever replaced by a host name. */
+  /** The source of the login was known, and is now unknown. Only an address is ever replaced by a host name. */
   const withoutSource = (rhost: string | undefined) => (question: DecisionInput) => {
     if (rhost !== undefined && question.facts.source === undefined) return question;
     const { source: _source, rhost: _rhost, ...rest } = question.facts;
@@ -298,15 +298,15 @@ describe('what is not known never makes a decision laxer', () => {
     return unlessWithoutKeys(question, { ...question, facts });
   };
 
-  it('a host name in the place of an address', () => {
+  it('a host name instead of an address', () => {
     neverLaxer(fc.constantFrom('host.example', 'localhost', '10.0.0.0.example').map(withoutSource));
   });
 
-  it('an address or a place at the machine that nothing says', () => {
+  it('an address or a seat that is not reported', () => {
     neverLaxer(fc.constant(withoutSource(undefined)));
   });
 
-  it('a host name, where most rules refuse from some places', () => {
+  it('a host name, where most rules refuse from some sources', () => {
     neverLaxer(fc.constant(withoutSource('host.example')), (question) => {
       const refusing: Rule = { line: 1, from: [ten], action: { kind: 'refuse' } };
       const realms = question.config.realms.map((one, index) =>
@@ -316,7 +316,7 @@ describe('what is not known never makes a decision laxer', () => {
     });
   });
 
-  it('a disabled key of ssh beside all else', () => {
+  it('a disabled ssh key among other factors', () => {
     neverLaxer(
       fc.constant((question) => {
         const factors = [...question.state.factors, { ...disabled(sshSkRecord('blue')), id: 'more' }];
@@ -327,7 +327,7 @@ describe('what is not known never makes a decision laxer', () => {
     );
   });
 
-  it('a first factor that is not proven', () => {
+  it('a first factor that is not verified', () => {
     neverLaxer(
       fc.constant((question) =>
         unlessWithoutKeys(question, {
@@ -339,12 +339,13 @@ describe('what is not known never makes a decision laxer', () => {
   });
 });
 
-describe('a clock set back never makes a decision laxer', () => {
-  it('to before the start of whatever is running', () => {
+describe('a clock set back never makes a decision less strict', () => {
+  it('to before the start of whatever is in progress', () => {
     neverLaxer(
       fc.integer({ min: 0, max: 30 * day }).map((more) => (question) => {
         const { state } = question;
-        // A date is the same for everybody and has no start of its own before the first proven login.
+        // A date is the same for all accounts and has no separate start before the first login with a verified first
+        // factor.
         const starts = [
           ...state.grants.map(({ since }) => since),
           state.graceStarted ?? now,

@@ -10,7 +10,7 @@ const without = (login: LoginFacts, ...keys: (keyof LoginFacts)[]) =>
     Object.entries(login).filter(([key]) => !keys.includes(key as keyof LoginFacts)),
   ) as unknown as LoginFacts;
 
-describe('where a grant is bound to', () => {
+describe('what a grant is bound to', () => {
   const rows: [string, LoginFacts, string | undefined][] = [
     ['a source address', facts(), 'ip:203.0.113.5'],
     ['an address, whatever the tty', facts({ session: '7' }), 'ip:203.0.113.5'],
@@ -31,7 +31,7 @@ describe('where a grant is bound to', () => {
     it(what, () => assert.equal(grantOrigin(login), origin));
   }
 
-  it('is remembered after a proven login alone', () => {
+  it('is created only after a login with a verified first factor', () => {
     assert.equal(mayRemember(facts()), true);
     assert.equal(mayRemember(facts({ firstFactorVerified: false })), false);
     assert.equal(mayRemember(facts(overUserSocket)), false);
@@ -44,13 +44,13 @@ describe('a grant', () => {
     activeGrant(given, { realm: 'staff', target: 'alice', facts: onTerminal(), ...part }, 15 * minute, at) !==
     undefined;
 
-  it('runs from its start for as long as the rule says', () => {
+  it('lasts from its start for as long as the rule says', () => {
     assert.equal(runs(now), true);
     assert.equal(runs(now + 15 * minute - 1), true);
     assert.equal(runs(now + 15 * minute), false);
   });
 
-  it('is void when the clock stands before its start', () => assert.equal(runs(now - 1), false));
+  it('is void when the clock is before its start', () => assert.equal(runs(now - 1), false));
 
   const others: [string, Parameters<typeof runs>[1]][] = [
     ['realm', { realm: 'other' }],
@@ -62,16 +62,16 @@ describe('a grant', () => {
     ['socket', { facts: onTerminal(overUserSocket) }],
   ];
   for (const [what, part] of others) {
-    it(`is none for another ${what}`, () => assert.equal(runs(now, part), false));
+    it(`does not apply to another ${what}`, () => assert.equal(runs(now, part), false));
   }
 
-  it('never matches a login of no known origin', () => {
+  it('never matches a login of unknown origin', () => {
     const nowhere: Grant[] = [{ realm: 'staff', service: 'sudo', origin: 'undefined', since: now }];
     const login = { realm: 'staff', target: 'alice', facts: without(onTerminal(), 'tty') };
     assert.equal(activeGrant(nowhere, login, minute, now), undefined);
   });
 
-  it('of su for one account is none for another', () => {
+  it('of su for one account does not apply to another', () => {
     const su = onTerminal({ service: 'su' });
     const grants = issueGrant([], { realm: 'staff', facts: su, now, target: 'root' });
     const login = (target: string) => ({ realm: 'staff', target, facts: su });
@@ -80,7 +80,7 @@ describe('a grant', () => {
   });
 });
 
-describe('giving a grant', () => {
+describe('issuing a grant', () => {
   const login = (part: Partial<LoginFacts> = {}) => ({
     realm: 'staff',
     facts: facts(part),
@@ -88,7 +88,7 @@ describe('giving a grant', () => {
     target: undefined,
   });
 
-  it('takes the place of the one of the same place, and of no other', () => {
+  it('replaces the one with the same binding, and no other', () => {
     const first = issueGrant([], { ...login(), now: now - minute });
     const other = issueGrant(first, { ...login({ source: '203.0.113.6' }), now: now - minute });
     const again = issueGrant(other, login());
@@ -101,7 +101,7 @@ describe('giving a grant', () => {
     );
   });
 
-  it('gives nothing where nothing may be remembered', () => {
+  it('issues nothing where nothing may be remembered', () => {
     for (const part of [{ firstFactorVerified: false }, overUserSocket])
       assert.deepEqual(issueGrant([], login(part)), []);
     assert.deepEqual(issueGrant([], { ...login(), facts: without(onTerminal(), 'session') }), []);
@@ -115,7 +115,7 @@ describe('giving a grant', () => {
     );
   });
 
-  it('keeps as many as the limit says, the newest', () => {
+  it('keeps the newest, up to the limit', () => {
     let grants: readonly Grant[] = [];
     for (let i = 0; i <= limits.grantsPerAccount; i++) {
       assert.equal(grants.length, i);

@@ -24,7 +24,7 @@ import {
   usedUp,
 } from './support.ts';
 
-/** A name is not a person: the record of alice was made for uid 999, and alice is uid 1000. */
+/** A name is not a person: the record of alice was created for uid 999, and alice has uid 1000. */
 
 type Part = NonNullable<Parameters<typeof question>[0]>;
 
@@ -43,7 +43,7 @@ const grant = {
 };
 const exemption = { since: now - minute, until: now + day, by: 'uid:0' };
 
-describe('a record that was made for another uid', () => {
+describe('a record created for another uid', () => {
   for (const require of ['none', 'any', ['totp']] as const)
     for (const [what, held] of [
       ['a factor', { factors: [totp] }],
@@ -59,7 +59,7 @@ describe('a record that was made for another uid', () => {
         assert.notEqual(decided({ ...part, state: state({ uid: 1000, ...held }) }), refused);
       });
 
-  it('is refused whatever would let it in: an exemption, grace, what is remembered, a first factor', () => {
+  it('is refused despite everything that would allow it: an exemption, grace, a grant, a first factor', () => {
     const held = state({ ...another, factors: [totp], exemption, graceStarted: now, grants: [grant] });
     const rules = [rule(remember)];
     for (const only of [
@@ -85,7 +85,7 @@ describe('a record that was made for another uid', () => {
     );
   });
 
-  it('is refused while it is locked too, and a rule that refuses keeps its reason', () => {
+  it('is refused during a lockout too, and a rule that refuses keeps its reason', () => {
     const lock = { codes: 8, any: 100, lockedAt: now - minute };
     assert.equal(decided({ state: state({ ...another, factors: [totp], lock }) }), refused);
     const strict = realm({ rules: [rule({ kind: 'refuse' })] });
@@ -95,7 +95,7 @@ describe('a record that was made for another uid', () => {
     );
   });
 
-  it('does not stand against a rule that asks nobody: nothing of the record is looked at', () => {
+  it('does not prevent a rule that skips: the record is not read', () => {
     const lax = realm({ rules: [rule({ kind: 'skip' })] });
     assert.equal(
       decided({ realm: lax, state: state({ ...another, factors: [totp] }) }),
@@ -103,7 +103,7 @@ describe('a record that was made for another uid', () => {
     );
   });
 
-  it('is observed as any other refusal where the realm observes', () => {
+  it('is observed like other refusals in a realm in observe mode', () => {
     const decision = decide(
       question({ realm: realm({ observe: true }), state: state({ ...another, factors: [totp] }) }),
     );
@@ -111,7 +111,7 @@ describe('a record that was made for another uid', () => {
     assert.equal(decision.would?.kind === 'refused' && decision.would.why, 'uid-changed');
   });
 
-  it('is that of the caller where su asks for the factor of its caller', () => {
+  it("is that of the caller if su asks for the caller's factor", () => {
     const only = realm({ su: 'caller' });
     const su = facts({ service: 'su', realUid: 2000 });
     const held = state({ uid: 2000, factors: [totp] });
@@ -123,14 +123,14 @@ describe('a record that was made for another uid', () => {
     );
   });
 
-  it('is named in what explain says, with both uids', () => {
+  it('is named by explain, with both uids', () => {
     const reported = explain(question({ state: state({ ...another, factors: [totp] }) }));
     assert.deepEqual([reported.decision, reported.why], ['refused', 'uid-changed']);
     assert.match(reported.detail, /uid 999.* uid 1000/);
   });
 });
 
-describe('a record of another uid in which nothing is', () => {
+describe('an empty record of another uid', () => {
   const empty = state({
     ...another,
     exemption,
@@ -140,7 +140,7 @@ describe('a record of another uid in which nothing is', () => {
     invite: { expires: now },
   });
 
-  it('counts as none: no exemption, no lock and no grace of the one before', () => {
+  it('counts as absent: no exemption, lockout or grace of the former account', () => {
     assert.equal(decided({ state: empty }), 'refused no-factor');
     assert.equal(decided({ state: empty, realm: realm({ require: 'none' }) }), 'not-needed no-factor');
     assert.equal(decided({ state: empty, realm: realm({ enrol: 'at-login' }) }), 'enrol no-factor');
@@ -151,13 +151,13 @@ describe('a record of another uid in which nothing is', () => {
 });
 
 describe('a record without a uid', () => {
-  it('was written before uids were kept, and is the account’s', () => {
+  it('was written before uids were stored, and belongs to the account', () => {
     assert.equal(decided({ state: state({ factors: [totp, recovery] }) }), 'ask');
     assert.equal(decided({ state: state({ factors: [totp], exemption }) }), 'not-needed exempt');
   });
 });
 
-it('uid 0 is a uid', () => {
+it('treats uid 0 as a uid', () => {
   const { account: _, ...rest } = question({ state: state({ uid: 0, factors: [totp] }) });
   const root = { name: 'root', uid: 0, gid: 0 };
   const only = config(realm());

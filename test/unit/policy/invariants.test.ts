@@ -23,7 +23,7 @@ import {
   usedUp,
 } from './support.ts';
 
-/** What an admin gives, in every realm, for every account and login: it does what it is for and nothing more. */
+/** What an administrator issues, in every realm, for every account and login, has its intended effect and no other. */
 
 const all = [
   totp,
@@ -85,7 +85,7 @@ const decided = ({ of, factors, lock, login }: Case, part: Parameters<typeof sta
 const exemption = { since: now - second, until: now + minute, by: 'uid:0' };
 
 describe('for every account and login', () => {
-  it('a bypass code lets nobody off, opens no lock, and passes no rule that refuses', () =>
+  it('a bypass code exempts no account, clears no lockout, and passes no rule that refuses', () =>
     fc.assert(
       fc.property(cases, (one) => {
         const before = decided(one);
@@ -100,7 +100,7 @@ describe('for every account and login', () => {
       { numRuns: 2_000 },
     ));
 
-  it('a bypass code that is over is as if it had never been', () =>
+  it('an ended bypass code is as if it had never existed', () =>
     fc.assert(
       fc.property(cases, fc.boolean(), (one, early) => {
         const gone = early ? { ...bypass, created: now + second } : { ...bypass, until: now };
@@ -109,7 +109,7 @@ describe('for every account and login', () => {
       { numRuns: 2_000 },
     ));
 
-  it('an exemption lets in with the password alone, never in the portal or where a rule refuses', () =>
+  it('an exemption needs only the password, and never applies in the portal or where a rule refuses', () =>
     fc.assert(
       fc.property(cases, (one) => {
         const before = decided(one);

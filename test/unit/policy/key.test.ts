@@ -78,7 +78,7 @@ function said(decision: Decision): string {
   return `${decision.kind} ${decision.why}`;
 }
 
-describe('what a key meets', () => {
+describe('requirements that a security key satisfies', () => {
   for (const kind of ['webauthn', 'u2f'] as const)
     it(`${kind}: none, any, and lists that name webauthn`, () => {
       for (const require of ['none', 'any', ['webauthn'], ['totp', 'webauthn']] as const)
@@ -88,7 +88,7 @@ describe('what a key meets', () => {
     });
 });
 
-describe('an account with keys, at the machine', () => {
+describe('an account with security keys, at the machine', () => {
   const models = { aaguids: [model], metadataFile: '/m' };
   const webauthn = { userVerification: 'discouraged', residentKey: false } as const;
   const proven = { ...blue, attested: true } as const;
@@ -178,7 +178,7 @@ describe('an account with keys, at the machine', () => {
     ],
   ];
   for (const [what, part, factors, sentence, ...party] of reasons)
-    it(`is told why none fits: ${what}`, () => {
+    it(`reports why none is accepted: ${what}`, () => {
       const asked = { realm: realm(part), state: state({ factors }) };
       const decision = decided(party.length === 0 ? asked : { ...asked, party: party[0] });
       assert.match(decision.detail, sentence);
@@ -186,7 +186,7 @@ describe('an account with keys, at the machine', () => {
     });
 });
 
-describe('where a key may be used', () => {
+describe('where a security key can be used', () => {
   const elsewhere: [string, LoginFacts][] = [
     ['not local', { ...here, local: false }],
     ['not proven', { ...here, firstFactorVerified: false }],
@@ -198,7 +198,7 @@ describe('where a key may be used', () => {
   ];
   for (const key of [blue, old])
     for (const [where, login] of elsewhere)
-      it(`${key.kind} ${where}: it is none, and lets nobody off`, () => {
+      it(`${key.kind} ${where}: does not count, and exempts no account`, () => {
         for (const require of ['none', 'any', ['webauthn']] as const) {
           const alone = { realm: realm({ require }), state: state({ factors: [key] }) };
           assert.equal(said(decided({ ...alone, facts: login })), 'refused key-unavailable');
@@ -211,7 +211,7 @@ describe('where a key may be used', () => {
         assert.equal(said(decided({ ...typed, facts: here })), `ask ${key.id} t1`);
       });
 
-  it('remember does not take the place of an answer that could not be given', () => {
+  it('remember does not replace an answer that could not be given', () => {
     const remembering = realm({ rules: [rule(remember)] });
     const { tty = '', session = '', bootId } = here;
     const grant = {
@@ -225,7 +225,7 @@ describe('where a key may be used', () => {
     assert.equal(said(decided({ ...has, facts: { ...here, local: false } })), 'refused key-unavailable');
   });
 
-  it('a lock on codes leaves it, a lock on all does not', () => {
+  it('a lockout of codes does not affect it, a full lockout does', () => {
     const codes = { codes: 8, any: 8, codesLockedAt: now - hour };
     const alone = decided({ state: state({ factors: [blue], lock: codes }) });
     assert.ok(alone.kind === 'ask' && !alone.codesLocked);
@@ -238,7 +238,7 @@ describe('where a key may be used', () => {
   });
 });
 
-describe('adding a key to an account', () => {
+describe('adding a security key to an account', () => {
   const anyFactor = fc
     .tuple(
       fc.constantFrom<FactorRecord>(totp, hotp, recovery, usedUp, sshSkRecord('green'), blue, old),
@@ -303,7 +303,7 @@ describe('adding a key to an account', () => {
       account: alice,
       groups: new Map(),
       holderUid: alice.uid,
-      // A change of factors voids what is remembered, so that there is nothing of it afterwards.
+      // A change of factors voids grants, so that there are none afterwards.
       state: state({
         factors: factors.map((factor, index) => ({ ...factor, id: `f${index}` })),
         lock: {
@@ -329,7 +329,7 @@ describe('adding a key to an account', () => {
         : { ...key, id: 'new', enabled };
     });
 
-  /** What may be answered with, the new key aside. */
+  /** The possible answers without the new key. */
   const answers = (decision: Decision): string[] =>
     decision.kind !== 'ask'
       ? []
@@ -341,7 +341,7 @@ describe('adding a key to an account', () => {
           )
           .map(({ id }) => id);
 
-  it('never makes a decision laxer', () => {
+  it('never makes a decision less strict', () => {
     const seen: Record<string, number> = {};
     fc.assert(
       fc.property(anyQuestion, anyKey, (before, key) => {

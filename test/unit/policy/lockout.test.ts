@@ -15,7 +15,7 @@ import { day, hour, minute, now, second } from './support.ts';
 
 const rules = { codes: 3, any: 5, forMs: hour };
 
-/** The lock after wrong answers, one a second: "c" a typed code, "r" another kind. */
+/** The lockout after wrong answers, one a second: "c" a typed code, "r" another kind. */
 function after(answers: string, lock: LockState = unlocked, at = now): LockState {
   return [...answers].reduce(
     (state, kind, i) => afterFailure(state, kind === 'c', rules, at + i * second),
@@ -24,7 +24,7 @@ function after(answers: string, lock: LockState = unlocked, at = now): LockState
 }
 
 describe('wrong answers', () => {
-  it('count in both rows when they are typed codes, in one when they are not', () => {
+  it('count twice when they are typed codes, once when they are not', () => {
     assert.deepEqual(after('c'), { codes: 1, any: 1 });
     assert.deepEqual(after('r'), { codes: 0, any: 1 });
     assert.deepEqual(after('crc'), { codes: 2, any: 3 });
@@ -38,11 +38,11 @@ describe('wrong answers', () => {
     assert.equal(lockedUntil(locked, rules, now + minute), undefined);
   });
 
-  it('keep typed codes locked however long it is', () => {
+  it('keep typed codes locked indefinitely', () => {
     assert.equal(lockoutAt(after('ccc'), rules, now + 1000 * day), 'codes');
   });
 
-  it('lock everything at lockout.max_failures, for as long as it says', () => {
+  it('lock everything at lockout.max_failures, for lockout.duration', () => {
     assert.equal(lockoutAt(after('rrrr'), rules, now + 4 * second), 'none');
     const locked = after('rrrrr');
     const since = now + 4 * second;
@@ -52,7 +52,7 @@ describe('wrong answers', () => {
     assert.equal(lockoutAt(locked, rules, since + hour), 'none');
   });
 
-  it('count from the start once the lock is over, while codes stay locked', () => {
+  it('count from zero once the lockout is over, while codes stay locked', () => {
     const locked = after('cccrr');
     assert.equal(lockoutAt(locked, rules, now + minute), 'all');
     const later = now + 2 * hour;
@@ -61,7 +61,7 @@ describe('wrong answers', () => {
     assert.deepEqual(next, { codes: 3, any: 1, codesLockedAt: now + 2 * second });
   });
 
-  it('count nowhere while they meet a lock', () => {
+  it('do not count during a lockout', () => {
     const all = after('rrrrr');
     assert.deepEqual(afterFailure(all, true, rules, now + minute), all);
     assert.deepEqual(afterFailure(all, false, rules, now + minute), all);
@@ -72,12 +72,12 @@ describe('wrong answers', () => {
 });
 
 describe('a verified factor', () => {
-  it('ends both rows', () => {
+  it('resets both failure counts', () => {
     assert.deepEqual(afterVerified(after('cr'), 'totp'), { codes: 0, any: 0 });
     assert.deepEqual(afterVerified(after('cr'), 'recovery'), { codes: 0, any: 0 });
   });
 
-  it('lifts the lock on typed codes only when it is a recovery key', () => {
+  it('clears the lockout of typed codes only if it is a recovery key', () => {
     const locked = after('ccc');
     assert.deepEqual(afterVerified(locked, 'totp'), { codes: 0, any: 0, codesLockedAt: now + 2 * second });
     assert.deepEqual(afterVerified(locked, 'recovery'), unlocked);
@@ -85,7 +85,7 @@ describe('a verified factor', () => {
 });
 
 describe('a clock set back', () => {
-  it('keeps the lock, for at most lockout.duration from then', () => {
+  it('keeps the lockout, for at most lockout.duration from then', () => {
     const locked = after('rrrrr');
     const back = now - 30 * day;
     assert.equal(lockoutAt(locked, rules, back), 'all');
@@ -127,7 +127,7 @@ describe('whatever happens', () => {
     .map(({ codes, more, forMs }) => ({ codes, any: codes + more, forMs }));
   const step = fc.record({
     isCode: fc.boolean(),
-    // The clock jumps as it likes.
+    // The clock jumps arbitrarily.
     jump: fc.oneof(fc.integer({ min: 0, max: 2 * minute }), fc.integer({ min: -2 * day, max: 2 * day })),
     verified: fc.constantFrom(
       undefined,
@@ -139,7 +139,7 @@ describe('whatever happens', () => {
     ),
   });
 
-  it('no lock on everything lasts longer than lockout.duration from now', () => {
+  it('no full lockout lasts longer than lockout.duration from now', () => {
     fc.assert(
       fc.property(someRules, fc.array(step, { maxLength: 40 }), (lockout, steps) => {
         let lock: LockState = unlocked;
@@ -156,7 +156,7 @@ describe('whatever happens', () => {
     );
   });
 
-  it('counts only grow between verified factors and ends of locks, and locks come exactly at their counts', () => {
+  it('failure counts only grow between verified factors and ends of lockouts, and lockouts start exactly at their limits', () => {
     fc.assert(
       fc.property(someRules, fc.array(step, { maxLength: 40 }), (lockout, steps) => {
         let lock: LockState = unlocked;
@@ -182,7 +182,7 @@ describe('whatever happens', () => {
     );
   });
 
-  it('a clock set back never opens a lock', () => {
+  it('a clock set back never ends a lockout', () => {
     fc.assert(
       fc.property(someRules, fc.array(step, { maxLength: 30 }), fc.nat(10 * day), (lockout, steps, back) => {
         const lock = steps.reduce(

@@ -38,7 +38,7 @@ function decided(part: Part): string {
 
 const lock = { codes: 8, any: 100, lockedAt: now - minute };
 
-describe('a realm that observes lets off, row by row', () => {
+describe('a realm in observe mode allows logins, row by row', () => {
   const rows: readonly (readonly [string, Part, string])[] = [
     ['who would be asked', { state: state({ factors: [totp] }) }, 'ask'],
     ['who has no factor', {}, 'refused no-factor'],
@@ -77,7 +77,7 @@ describe('a realm that observes lets off, row by row', () => {
     it(`${what}: otherwise ${would}`, () => assert.equal(decided(part), would));
 });
 
-describe('what a realm that observes leaves alone', () => {
+describe('what observe mode does not affect', () => {
   it('the portal, where factors are changed', () => {
     const service = portalService;
     const decision = decide(
@@ -109,7 +109,7 @@ describe('what a realm that observes leaves alone', () => {
     });
   }
 
-  it('a realm before it whose group does not resolve', () => {
+  it('an earlier realm whose group does not resolve', () => {
     const strict = realm({ name: 'strict', members: members({ groups: ['staff'] }) });
     const groups = new Map<string, Membership>([['staff', 'unresolved']]);
     const decision = decide(question({ config: config(strict, realm({ observe: true })), groups }));
@@ -117,7 +117,7 @@ describe('what a realm that observes leaves alone', () => {
   });
 });
 
-describe('explain in a realm that observes', () => {
+describe('explain in observe mode', () => {
   it('says that the login is allowed, and what the decision would be', () => {
     const reported = explain(question({ realm: realm({ observe: true }) }));
     assert.deepEqual(

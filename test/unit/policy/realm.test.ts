@@ -20,12 +20,12 @@ function selected(
 }
 
 describe('membership', () => {
-  it('goes by user, on the canonical name and no other', () => {
+  it('includes users by their canonical name, and no other', () => {
     assert.equal(selected(members({ users: ['alice'] })), 'first: user alice');
     assert.equal(selected(members({ users: ['Alice', 'alice2'] })), 'rest: everybody else');
   });
 
-  it('goes by uid, from the first to the last', () => {
+  it('includes uids, from the first to the last of a range', () => {
     const uids = members({
       uids: [
         { first: 1000, last: 1999 },
@@ -44,7 +44,7 @@ describe('membership', () => {
     }
   });
 
-  it('goes by the domain in the canonical name, in any case', () => {
+  it('includes accounts by the domain in the canonical name, in any case', () => {
     const domains = members({ domains: ['corp.example', 'corp'] });
     assert.equal(selected(domains, account('bob@corp.example')), 'first: domain corp.example');
     assert.equal(selected(domains, account('bob@CORP.Example')), 'first: domain corp.example');
@@ -64,13 +64,13 @@ describe('membership', () => {
     it(`reads the domain of ${name} as ${domain}`, () => assert.equal(domainOf(name), domain));
   }
 
-  it('goes by group, any one of them', () => {
+  it('includes accounts by any of its groups', () => {
     const groups = members({ groups: ['staff', 'ops'] });
     assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'member' }), 'first: group ops');
     assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'not-member' }), 'rest: everybody else');
   });
 
-  it('is in the first realm of the file, not the best', () => {
+  it('is the first match in the file, not the best', () => {
     const both = config(
       realm({ name: 'one', members: members({ uids: [{ first: 0, last: 5000 }] }) }),
       realm({ name: 'two', members: members({ users: ['alice'] }) }),
@@ -85,17 +85,17 @@ describe('membership', () => {
 describe('a group that does not resolve', () => {
   const groups = members({ groups: ['staff', 'ops'] });
 
-  it('stops the search before the realm is passed over', () => {
+  it('stops the search before the realm is ruled out', () => {
     assert.equal(selected(groups, alice, { staff: 'not-member', ops: 'unresolved' }), '? ops');
     assert.equal(selected(groups, alice, { staff: 'unresolved', ops: 'not-member' }), '? staff');
   });
 
-  it('is also one that nobody asked for', () => {
+  it('includes one that was not looked up', () => {
     assert.equal(selected(groups, alice, { staff: 'not-member' }), '? ops');
     assert.equal(selected(groups), '? staff');
   });
 
-  it('does not matter where something else says that the account is a member', () => {
+  it('does not matter if another list makes the account a member', () => {
     assert.equal(selected(groups, alice, { staff: 'unresolved', ops: 'member' }), 'first: group ops');
     assert.equal(selected({ ...groups, users: ['alice'] }), 'first: user alice');
     assert.equal(
@@ -105,7 +105,7 @@ describe('a group that does not resolve', () => {
     assert.equal(selected({ ...groups, domains: ['x'] }, account('a@x')), 'first: domain x');
   });
 
-  it('does not matter to a realm that stands before it', () => {
+  it('does not matter to an earlier realm', () => {
     const ordered = config(
       realm({ name: 'local', members: members({ users: ['alice'] }) }),
       realm({ name: 'directory', members: groups }),
@@ -130,7 +130,7 @@ describe('the groups to ask for', () => {
 });
 
 describe('a configuration without a catch-all', () => {
-  it('lets nobody in even if it were loaded', () => {
+  it('allows no login even if it were loaded', () => {
     const open = config(realm({ members: members({ users: ['root'] }) }));
     assert.throws(() => selectRealm(open, alice, new Map()), { code: 'config-bad' });
   });

@@ -41,13 +41,13 @@ describe('a rule', () => {
     });
   }
 
-  it('takes a source that is no address to be in no network, not even in the whole of them', () => {
+  it('treats a source that is not an address as in no network, not even in one that covers all', () => {
     const { source: _, ...named } = facts({ rhost: 'host.example' });
     assert.equal(matches({ from: [all, six, local] }, named), false);
     assert.equal(matches({}, named), true);
   });
 
-  it('needs service and source both', () => {
+  it('needs both service and source', () => {
     const part = { services: ['sshd'], from: [ten] };
     assert.equal(matches(part, facts({ source: '10.0.0.1' })), true);
     assert.equal(matches(part, facts({ source: '10.0.0.1', service: 'sudo' })), false);
@@ -65,7 +65,7 @@ describe('a rule', () => {
 describe('sign-ins', () => {
   const signIn = (service: string) => facts({ service });
 
-  it('of the command are kept out by a rule for the portal, and by one of their own name', () => {
+  it('of the command are refused by a rule for the portal, and by one of their own name', () => {
     const refuse = { kind: 'refuse' } as const;
     for (const [services, portal, command] of [
       [['sallyport-portal'], true, true],
@@ -78,7 +78,7 @@ describe('sign-ins', () => {
     }
   });
 
-  it('are let in by no rule, whichever they are', () => {
+  it('are allowed by no rule, whatever it is', () => {
     for (const service of ['sallyport', 'sallyport-portal'])
       for (const action of [{ kind: 'skip' }, { kind: 'remember', forMs: 60_000 }] as const)
         assert.equal(matchingRule(realm({ rules: [rule(action)] }), signIn(service)), undefined);
@@ -99,7 +99,7 @@ describe('rules', () => {
   });
 });
 
-describe('rules, where the source is not known', () => {
+describe('rules, with an unknown source', () => {
   const { source: _, ...named } = facts({ rhost: 'host.example' });
   const unknown: [string, LoginFacts][] = [
     ['a host name in the place of an address', named],
@@ -122,24 +122,24 @@ describe('rules, where the source is not known', () => {
     )?.line;
 
   for (const [what, login] of unknown) {
-    it(`refuse with a rule that names places, with ${what}`, () => {
+    it(`refuse with a rule that names sources, with ${what}`, () => {
       assert.equal(lineOf(login, [refuse, from]), 1);
       assert.equal(lineOf(login, [refuse, [six]], [skip]), 1);
       assert.equal(lineOf(login, [skip, [all]], [ask, from], [refuse, [six]], [skip]), 3);
       assert.equal(lineOf(login, [ask], [refuse, from]), 1);
     });
 
-    it(`never let in by a rule that names places, with ${what}`, () => {
+    it(`never allow by a rule that names sources, with ${what}`, () => {
       for (const lax of [skip, remember(15), accept])
         assert.equal(lineOf(login, [lax, [all, six]]), undefined);
     });
 
-    it(`ask where a rule that names places asks, with ${what}`, () => {
+    it(`ask if a rule that names sources asks, with ${what}`, () => {
       assert.equal(lineOf(login, [ask, from], [skip]), 1);
       assert.equal(lineOf(login, [ask, from], [refuse]), 2);
     });
 
-    it(`take the stricter of two rules that let in, and ask where neither is, with ${what}`, () => {
+    it(`use the stricter of two rules that allow, and ask if neither is stricter, with ${what}`, () => {
       assert.equal(lineOf(login, [skip, from], [remember(15)]), 2);
       assert.equal(lineOf(login, [remember(60), from], [remember(15)]), 2);
       assert.equal(lineOf(login, [remember(15), from], [remember(60)]), undefined);
@@ -149,14 +149,14 @@ describe('rules, where the source is not known', () => {
     });
   }
 
-  it('know that a login with a host name is not local, and refuse where that is not known either', () => {
+  it('know that a login with a host name is not local, and refuse if even that is unknown', () => {
     assert.equal(lineOf(named, [refuse, [local]]), undefined);
     assert.equal(lineOf(onTerminal(), [refuse, [local]]), 1);
     assert.equal(lineOf(onTerminal({ local: true }), [refuse, from]), undefined);
     assert.equal(lineOf(facts({ source: '11.0.0.1' }), [refuse, [ten, local]]), undefined);
   });
 
-  it('look at the services first', () => {
+  it('check the services first', () => {
     const rules = [rule(refuse, { services: ['login'], from })];
     assert.equal(matchingRule(realm({ rules }), named), undefined);
   });

@@ -48,7 +48,7 @@ const withKeys = (...seeds: readonly string[]): LoginFacts =>
   facts({ sshKeys: seeds.map((seed) => publicKey(seed)) });
 const bySudo: LoginFacts = onTerminal({ sshKeys: [publicKey('blue')] });
 
-describe('what an account has, where a rule accepts ssh-sk', () => {
+describe("an account's factors where a rule accepts ssh-sk", () => {
   type Row = [string, Realm['require'], readonly FactorRecord[], LoginFacts, string];
   const list = ['totp', 'webauthn'] as const;
   const noFactor = 'refused no-factor';
@@ -93,7 +93,7 @@ describe('what an account has, where a rule accepts ssh-sk', () => {
       'accept s-red',
     ],
     ['any: the disabled one of two', 'any', [disabled(blue), red], withKeys('blue'), 'refused all-disabled'],
-    // Such a file does not load.
+    // Such a file is not valid.
     ['totp: its key does not fit', ['totp'], [blue], withKeys('blue'), 'refused no-accepted-factor'],
     ['any: sudo', 'any', [blue], bySudo, noFactor],
     ['none: sudo', 'none', [blue], bySudo, 'not-needed no-factor'],
@@ -101,7 +101,7 @@ describe('what an account has, where a rule accepts ssh-sk', () => {
   ];
   for (const [what, require, factors, who, expected] of rows)
     it(`${what}: ${expected}`, () => {
-      // For every service, so that sudo meets the rule too.
+      // For every service, so that sudo matches the rule too.
       const open = realm({ require, rules: [rule(accept)] });
       assert.equal(decided({ realm: open, state: state({ factors }), facts: who }), expected);
     });
@@ -120,7 +120,7 @@ describe('an accepted key', () => {
     ['pam-user.sock', overUserSocket],
   ];
   for (const [what, part] of unbelieved)
-    it(`is none in ${what}`, () => {
+    it(`does not count in ${what}`, () => {
       const anywhere = realm({ rules: [rule(accept)] });
       const login = { ...used, ...part };
       assert.equal(decided({ realm: anywhere, state: has, facts: login }), 'ask t1');
@@ -128,7 +128,7 @@ describe('an accepted key', () => {
       assert.equal(decided({ realm: anywhere, state: alone, facts: login }), 'refused no-factor');
     });
 
-  it('is none where no rule matches, another comes first, or the rule is another', () => {
+  it('does not count if no rule matches, another comes first, or the rule has another action', () => {
     const from = [{ kind: 'network', family: 'ipv4', address: '10.0.0.0', prefix: 8 }] as const;
     for (const rules of [
       [],
@@ -141,7 +141,7 @@ describe('an accepted key', () => {
     assert.equal(decided({ realm: refusing, state: has, facts: used }), 'refused rule-refuse');
   });
 
-  it('does not fit where certain models of security keys alone are allowed', () => {
+  it('is not accepted if only certain models of security keys are allowed', () => {
     const models = { aaguids: ['2fc0579f-8113-47ea-b116-bb5a8db9202a'], metadataFile: '/m' };
     const strict = realm({ rules: [accepting], webauthn: { ...open.webauthn, models } });
     assert.equal(
@@ -151,7 +151,7 @@ describe('an accepted key', () => {
     assert.equal(decided({ realm: strict, state: has, facts: used }), 'ask t1');
   });
 
-  it('is refused while everything is locked, and not while codes are', () => {
+  it('is refused during a full lockout, and not during one of codes', () => {
     const lock = { codes: 0, any: 100, lockedAt: now - minute };
     const locked = { realm: open, facts: used, state: { ...has, lock } };
     assert.equal(decided(locked), 'refused locked');
@@ -175,13 +175,13 @@ describe('an accepted key', () => {
     );
   });
 
-  it('says which rule made it so', () => {
+  it('names the rule that accepted it', () => {
     const decision = decide(question({ realm: open, state: has, facts: used }));
     assert.deepEqual([decision.line, decision.rule, decision.realm], [20, accepting, 'everybody']);
     assert.match(decision.detail, /sshd has verified the security key ssh-sk "blue"/);
   });
 
-  it('is explained, the key that was used with it', () => {
+  it('is explained with the key that was used', () => {
     const reported = explain(question({ realm: open, state: has, facts: used }));
     assert.deepEqual(
       [reported.decision, reported.why, reported.rule?.text],

@@ -103,7 +103,7 @@ export const scratch: ScratchRecord = {
   digits: 8,
 };
 export const spentScratch: ScratchRecord = { ...scratch, id: 's2', hashes: [null] };
-/** Given a minute ago, for an hour. */
+/** Issued a minute ago, for an hour. */
 export const bypass: BypassRecord = {
   ...base,
   id: 'b1',

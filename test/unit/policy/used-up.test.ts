@@ -4,15 +4,15 @@ import { decide } from '../../../daemon/policy/decide.ts';
 import { explain } from '../../../daemon/policy/explain.ts';
 import { bypass, disabled, question, realm, recovery, spentScratch, state, totp, usedUp } from './support.ts';
 
-/** Whoever used all their recovery keys hears that, and not that there never were any. */
-describe('a set that is used up', () => {
+/** Users whose recovery keys are all used are told so, and not that they never had any. */
+describe('a set whose keys are all used', () => {
   const textOf = (part: Parameters<typeof question>[0]) => {
     const decision = decide(question(part));
     assert.ok(decision.kind === 'refused', decision.kind);
     return [decision.why, decision.text];
   };
 
-  it('is named where it was the only factor', () => {
+  it('is named if it was the only factor', () => {
     for (const [factors, text] of [
       [[usedUp], /^All your recovery keys are used/],
       [[disabled(usedUp)], /^All your recovery keys are used/],
@@ -27,14 +27,14 @@ describe('a set that is used up', () => {
     assert.match(reported.detail, /all the recovery keys of the account are used/);
   });
 
-  it('is not named where there is more to say', () => {
+  it('is not named if another reason applies', () => {
     assert.equal(textOf({})[0], 'no-factor');
     assert.equal(textOf({ state: state({ factors: [disabled(totp), usedUp] }) })[0], 'all-disabled');
     const ask = decide(question({ state: state({ factors: [recovery, usedUp] }) }));
     assert.equal(ask.kind, 'ask');
   });
 
-  it('is refused no more than before: a bypass code opens, and so does a realm that requires nothing', () => {
+  it('refuses no more than before: a bypass code and a realm that requires nothing still allow the login', () => {
     assert.equal(decide(question({ state: state({ factors: [usedUp, bypass] }) })).kind, 'ask');
     const none = realm({ require: 'none' });
     assert.equal(decide(question({ realm: none, state: state({ factors: [usedUp] }) })).kind, 'not-needed');

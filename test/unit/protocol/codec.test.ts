@@ -53,7 +53,7 @@ describe('the codec of all framings', () => {
     assert.equal(hex(encodeFrame(0x03, [])), '0000000103');
   });
 
-  it('reads what it writes, fields in their order and repeated ones too, however it is cut', () => {
+  it('reads what it writes, fields in order and repeated ones too, however it is cut', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 4 }), fc.integer({ min: 1, max: 40 }), (frames, size) => {
         const bytes = Buffer.concat(frames.map(({ type, fields }) => encodeFrame(type, fields)));
@@ -68,7 +68,7 @@ describe('the codec of all framings', () => {
     );
   });
 
-  it('rejects a length outside 1 to 16384 before a byte of the body came', () => {
+  it('rejects a length outside 1 to 16384 before a byte of the body arrives', () => {
     for (const length of [0, 16_385, 0xffff_ffff])
       assert.throws(() => read(unsigned(length, 4)), isViolation, String(length));
     const longest = encodeFrame(1, [{ tag: 1, value: Buffer.alloc(16_384 - 4) }]);
@@ -111,7 +111,7 @@ describe('the codec of all framings', () => {
     for (const bytes of [chunk, ...bodies]) assert.ok(bytes.every((byte) => byte === 0));
   });
 
-  it('wipes what is half received when the connection ends', (t) => {
+  it('wipes partly received frames when the connection ends', (t) => {
     const kept: Buffer[] = [];
     const alloc = Buffer.alloc.bind(Buffer);
     t.mock.method(Buffer, 'alloc', (size: number) => {

@@ -27,7 +27,7 @@ import { type GoodVector, vectorBytes, vectorIndex } from '../../support/vectors
 const modes = ['prompt', 'password-and-code', 'first-pass'];
 const optionalTexts = ['ruser', 'rhost', 'tty', 'session', 'sshAuthInfo'];
 
-/** What frames.json says, as the daemon is to see it: empty and absent mean the same. */
+/** frames.json as the daemon sees it: empty and absent are the same. */
 function expected({ type, fields }: GoodVector): unknown {
   if (type === 'CANCEL') return { type: 'cancel' };
   if (type === 'WITHDRAWN') return { type: 'withdrawn' };
@@ -49,7 +49,7 @@ function shown(frame: ModuleFrame): unknown {
   return frame.type === 'answer' ? { type: 'answer', answer: frame.answer.toString('hex') } : frame;
 }
 
-/** Feeds the pieces to one reader, each as a copy of its own: the reader wipes what it is given. */
+/** Feeds the pieces to one reader, each as a copy: the reader wipes its input. */
 function read(...pieces: readonly Buffer[]): unknown[] {
   const reader = createModuleFrameReader();
   return pieces.flatMap((piece) => reader.push(Buffer.from(piece)).map(shown));
@@ -84,7 +84,7 @@ function hexFiles(directory: string): string[] {
 }
 
 describe('the golden bytes', () => {
-  it('are all there', () => {
+  it('are complete', () => {
     assert.deepEqual(hexFiles('.').sort(), golden.map(({ file }) => file).sort());
     assert.deepEqual(hexFiles('bad').sort(), bad.map(({ file }) => file).sort());
     assert.ok(fromModule.length >= 10 && fromDaemon.length >= 15 && badFromModule.length >= 30);
@@ -108,7 +108,7 @@ describe('the golden bytes', () => {
     });
   }
 
-  it('are read concatenated, whole and in pieces that match no frame', () => {
+  it('are read concatenated, whole and in pieces that do not match frames', () => {
     const all = Buffer.concat(fromModule.map(({ bytes }) => bytes));
     const wanted = fromModule.map(expected);
     assert.deepEqual(read(all), wanted);
@@ -126,11 +126,11 @@ describe('the golden bytes', () => {
     });
   }
 
-  it('a length that cannot be is refused without a byte of a body', () => {
+  it('an impossible length is refused without a byte of a body', () => {
     for (const length of [0, 16_385, 0xffff_ffff]) assert.throws(() => read(u32(length)), isViolation);
   });
 
-  // A tag that the daemon does not know it does not send.
+  // The daemon does not send tags that it does not know.
   for (const vector of fromDaemon.filter(({ file }) => file !== 'info-unknown-tag.hex')) {
     it(`${vector.file} is what the daemon writes`, () => {
       assert.equal(encodeDaemonFrame(toSend(vector)).toString('hex'), vector.bytes.toString('hex'));
@@ -182,13 +182,13 @@ describe('the limits of a frame, from both sides', () => {
     ['sshAuthInfo', 12_288],
   ];
   for (const [name, most] of longest) {
-    it(`${name} has ${most} bytes at the most, in bytes and not in characters`, () => {
+    it(`${name} has at most ${most} bytes, counted in bytes and not in characters`, () => {
       assert.equal(read(hello({ [name]: 'x'.repeat(most) })).length, 1);
       assert.throws(() => read(hello({ [name]: 'x'.repeat(most + 1) })), isViolation);
       assert.equal(read(hello({ [name]: 'ö'.repeat(most / 2) })).length, 1);
       assert.throws(() => read(hello({ [name]: `x${'ö'.repeat(most / 2)}` })), isViolation);
     });
-    it(`${name} is UTF-8 and holds no NUL`, () => {
+    it(`${name} is UTF-8 and contains no NUL`, () => {
       for (const bytes of ['a\0b', 'a\0']) assert.throws(() => read(hello({ [name]: bytes })), isViolation);
       for (const hex of ['ff', 'c0af', 'eda080', 'f4908080', 'c3'])
         assert.throws(() => read(hello({ [name]: Buffer.from(hex, 'hex') })), isViolation, hex);
@@ -233,14 +233,14 @@ describe('the limits of a frame, from both sides', () => {
     }
   });
 
-  it('an answer has 1024 bytes at the most, and may have none', () => {
+  it('an answer has at most 1024 bytes, and may be empty', () => {
     assert.deepEqual(read(answer('')), [{ type: 'answer', answer: '' }]);
     assert.equal(read(answer('x'.repeat(1024))).length, 1);
     assert.throws(() => read(answer('x'.repeat(1025))), isViolation);
     assert.throws(() => read(frame(0x02)), isViolation);
   });
 
-  it('an answer may be any bytes: it is no text', () => {
+  it('an answer may be any bytes: it is not text', () => {
     const bytes = Buffer.from('00ff80c0fe0a1b', 'hex');
     assert.deepEqual(read(answer(bytes)), [{ type: 'answer', answer: bytes.toString('hex') }]);
   });
@@ -262,20 +262,20 @@ describe('the limits of a frame, from both sides', () => {
   });
 });
 
-describe('a frame that is not exactly as the page says', () => {
-  it('unknown tags are skipped, and a tag that stands twice is not, known or unknown', () => {
+describe('a frame that is not exactly as specified', () => {
+  it('unknown tags are skipped, and a repeated tag is refused, known or unknown', () => {
     assert.deepEqual(read(frame(0x03, field(0x70, 'x'), field(0x71, ''))), [{ type: 'cancel' }]);
     assert.throws(() => read(frame(0x03, field(0x70, 'x'), field(0x70, 'x'))), isViolation);
   });
 
-  it('types of the daemon, and types of nobody, are refused', () => {
+  it('types of the daemon, and unassigned types, are refused', () => {
     for (let type = 0; type < 256; type += 1) {
       if (type >= 0x01 && type <= 0x04) continue;
       assert.throws(() => read(frame(type)), isViolation, `type ${type}`);
     }
   });
 
-  it('a name is taken as it is: nothing of it is cut off, not even a byte order mark', () => {
+  it('a name is taken unchanged: nothing is removed, not even a byte order mark', () => {
     for (const name of ['\ufeffalice', ' alice', 'alice ', 'ALICE', 'a\u0301lice', '\ufeff']) {
       const [got] = read(hello({ user: name, service: name }));
       assert.deepEqual(got, { ...(got as object), user: name, service: name }, JSON.stringify(name));
@@ -283,7 +283,7 @@ describe('a frame that is not exactly as the page says', () => {
   });
 });
 
-describe('what was typed', () => {
+describe('typed answers', () => {
   const secret = 'hunter2-287082';
   const wrongs: Buffer[] = [
     frame(0x02, field(0x20, secret), field(0x20, secret)),
@@ -294,7 +294,7 @@ describe('what was typed', () => {
     frame(0x05, field(0x20, secret)),
   ];
 
-  it('stands in no error', () => {
+  it('appear in no error', () => {
     for (const bytes of wrongs) {
       try {
         read(bytes);
@@ -308,7 +308,7 @@ describe('what was typed', () => {
     }
   });
 
-  it('is wiped from the chunk that it came in, whole or in part, refused or not', () => {
+  it('are wiped from the chunk that they arrived in, whole or in part, refused or not', () => {
     const right = answer(secret);
     const cases = [right, right.subarray(0, 12), Buffer.concat([right, cancel]), ...wrongs];
     for (const bytes of cases) {
@@ -322,7 +322,7 @@ describe('what was typed', () => {
     }
   });
 
-  it('is wiped from what was put together of it, half received or refused', (t) => {
+  it('are wiped from what was assembled, partly received or refused', (t) => {
     const bodies: Buffer[] = [];
     const alloc = Buffer.alloc.bind(Buffer);
     t.mock.method(Buffer, 'alloc', (size: number) => {
@@ -349,7 +349,7 @@ describe('what was typed', () => {
     }
   });
 
-  it('is wiped when what comes behind it breaks the protocol', (t) => {
+  it('are wiped when later bytes violate the protocol', (t) => {
     const bodies: Buffer[] = [];
     const alloc = Buffer.alloc.bind(Buffer);
     t.mock.method(Buffer, 'alloc', (size: number) => {
@@ -362,7 +362,7 @@ describe('what was typed', () => {
     assert.ok(bodies.length > 0 && !bodies.some((body) => body.includes(secret.slice(0, 4))));
   });
 
-  it('is gone from the frame too once the answer is wiped', () => {
+  it('are removed from the frame too once the answer is wiped', () => {
     const body = Buffer.from(answer(secret).subarray(4));
     const decoded = decodeModuleFrame(body);
     assert.ok(decoded.type === 'answer');
@@ -371,7 +371,7 @@ describe('what was typed', () => {
   });
 });
 
-describe('bytes from anybody', () => {
+describe('bytes of any origin', () => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
     fc.constantFrom(...fromModule.map(({ bytes }) => bytes), ...badFromModule.map(({ bytes }) => bytes)),
@@ -380,7 +380,7 @@ describe('bytes from anybody', () => {
       .map(([type, fields]) => frame(type, ...fields.map(([t, value]) => field(t, Buffer.from(value))))),
   );
 
-  it('are frames, or a protocol violation, and never more bytes than came in', () => {
+  it('are frames, or a protocol violation, and never more bytes than were received', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 6 }), fc.integer({ min: 1, max: 50 }), (pieces, size) => {
         const all = Buffer.concat(pieces);
@@ -403,7 +403,7 @@ describe('bytes from anybody', () => {
     );
   });
 
-  it('read the same however they are cut', () => {
+  it('are read the same however they are cut', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 5 }), fc.integer({ min: 1, max: 30 }), (pieces, size) => {
         const all = Buffer.concat(pieces);
@@ -416,7 +416,7 @@ describe('bytes from anybody', () => {
   });
 });
 
-/** What a frame holds at the least. */
+/** The smallest frame. */
 function sizeOf(got: ModuleFrame): number {
   switch (got.type) {
     case 'answer':

@@ -20,7 +20,7 @@ describe('the master key', () => {
     chmodSync(path, mode);
   };
 
-  it('is made for its owner alone, and never over one that is there', () => {
+  it('is created readable only by its owner, and never over an existing one', () => {
     createMasterKey(path);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     const text = readFileSync(path, 'utf8');
@@ -29,7 +29,7 @@ describe('the master key', () => {
     assert.equal(readFileSync(path, 'utf8'), text);
   });
 
-  it('is refused when others can use it, without a word of what is in it', () => {
+  it('is refused when others can read it, without revealing its content', () => {
     for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644]) {
       write(`k1 ${keyText(1)}\n`, mode);
       assert.throws(
@@ -64,7 +64,7 @@ describe('the master key', () => {
     assert.throws(() => loadKeyring({ path }), { message: /line 4/ });
   });
 
-  it('seals with its first line and still reads with the others', () => {
+  it('encrypts with its first line and decrypts with all of them', () => {
     write(`new ${keyText(2)}\nold ${keyText(1)}\n`);
     const keyring = loadKeyring({ path });
     assert.equal(keyring.current, 'new');
@@ -73,7 +73,7 @@ describe('the master key', () => {
     assert.throws(() => keyring.key('record', 'other'), { code: 'store-key', message: /it holds new, old/ });
   });
 
-  it('gives each purpose a key of its own, the same at every start', () => {
+  it('gives each purpose a separate key, the same at every start', () => {
     write(`k1 ${keyText(1)}\n`);
     const keyring = loadKeyring({ path });
     const purposes = [
@@ -95,7 +95,7 @@ describe('the master key', () => {
     );
   });
 
-  it('hashes under salt and purpose, and joins salt and text without doubt', () => {
+  it('hashes under salt and purpose, and joins salt and text unambiguously', () => {
     write(`k1 ${keyText(1)}\nk0 ${keyText(2)}\n`);
     const keyring = loadKeyring({ path });
     const recovery = keyring.keyedHash('recovery');
@@ -112,7 +112,7 @@ describe('the master key', () => {
     assert.throws(() => recovery.of('k9', Buffer.from('s'), 'text'), { code: 'store-key' });
   });
 
-  it('comes from the credentials of the service where there is one, whatever its mode there', () => {
+  it('comes from the credentials of the service if there is one, whatever its mode', () => {
     write(`file ${keyText(1)}\n`);
     const credentials = join(directory, 'credentials');
     mkdirSync(credentials);

@@ -10,7 +10,7 @@ const key = Buffer.from('\x10alice');
 const secret = Buffer.from('a seed that nobody may read');
 
 describe('a sealed record', () => {
-  it('opens to what was sealed, under its version', () => {
+  it('decrypts to what was encrypted, under its version', () => {
     for (const version of [0, 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
       const envelope = sealer.seal('record', key, version, secret);
       assert.equal(claimedVersion(envelope), version);
@@ -21,7 +21,7 @@ describe('a sealed record', () => {
     assert.deepEqual(sealer.open('marker', key, empty), { version: 7, plaintext: Buffer.alloc(0) });
   });
 
-  it('opens in its own place, for its own purpose, and with its own key alone', () => {
+  it('decrypts only in its own position, for its own purpose, with its own key', () => {
     const envelope = sealer.seal('record', key, 1, secret);
     const damaged = { code: 'record-damaged' };
     assert.throws(() => sealer.open('record', Buffer.from('\x10bob'), envelope), damaged);

@@ -16,7 +16,7 @@ import { type Grown, grownStore } from '../../support/store-grown.ts';
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** Each damage: refused, with nothing changed, by a message that says so. */
+/** Each kind of damage: the store is refused, nothing is changed, and the message says so. */
 async function refused(rig: StoreRig, code: string, message: RegExp): Promise<void> {
   const before = rig.fingerprint();
   await assert.rejects(rig.open(), (error: Error & { code?: string }) => {
@@ -49,7 +49,7 @@ describe('a damaged store', () => {
     }
   }
 
-  it('opens when nothing is wrong with it', async () => {
+  it('opens when it is undamaged', async () => {
     for (const grown of [clean, crashed]) {
       await withCopy(grown, async (rig) => {
         const store = await rig.open();
@@ -61,7 +61,7 @@ describe('a damaged store', () => {
     }
   });
 
-  it('is refused when CURRENT, the MANIFEST, a table or the log is gone', async () => {
+  it('is refused when CURRENT, the MANIFEST, a table or the log is missing', async () => {
     const losses: readonly [RegExp, RegExp][] = [
       [/^CURRENT$/, /CURRENT is gone/],
       [/^MANIFEST/, /names no MANIFEST/],
@@ -76,7 +76,7 @@ describe('a damaged store', () => {
     }
   });
 
-  it('is refused, and nothing is made in its place, when all of it is gone or the directory is empty', async () => {
+  it('is refused, and not created again, when all of it is missing or the directory is empty', async () => {
     await withCopy(clean, async (rig) => {
       rmSync(rig.directory, { recursive: true });
       await assert.rejects(rig.open(), { code: 'store-missing', message: /sallyport init/ });
@@ -87,7 +87,7 @@ describe('a damaged store', () => {
     });
   });
 
-  it('is refused when its log was cut off, anywhere', async () => {
+  it('is refused when its log was truncated, anywhere', async () => {
     for (const grown of [clean, crashed]) {
       const { length } = readFileSync(grown.rig.file(/\.log$/));
       for (const size of [0, 3, 7, 100, Math.floor(length / 2), length - 1_000, length - 1]) {
@@ -99,7 +99,7 @@ describe('a damaged store', () => {
     }
   });
 
-  it('is refused when its MANIFEST was cut off', async () => {
+  it('is refused when its MANIFEST was truncated', async () => {
     await withCopy(clean, async (rig) => {
       const { length } = readFileSync(rig.file(/^MANIFEST/));
       truncateSync(rig.file(/^MANIFEST/), length - 3);
@@ -107,7 +107,7 @@ describe('a damaged store', () => {
     });
   });
 
-  it('is refused when an older copy was put back, whole, with or without its anchor', async () => {
+  it('is refused when an older copy was restored, whole, with or without its anchor', async () => {
     await withCopy(clean, async (rig) => {
       const older = rig.copy();
       const store = await rig.open();
@@ -121,7 +121,7 @@ describe('a damaged store', () => {
     });
   });
 
-  it('is refused when an older anchor was put back behind a clean stop', async () => {
+  it('is refused when an older anchor was restored after a clean stop', async () => {
     await withCopy(clean, async (rig) => {
       copyFileSync(rig.anchor, `${rig.anchor}.old`);
       const store = await rig.open();
@@ -132,7 +132,7 @@ describe('a damaged store', () => {
     });
   });
 
-  it('is refused when its anchor is gone, damaged in both halves, or that of another store', async () => {
+  it('is refused when its anchor is missing, damaged in both halves, or that of another store', async () => {
     await withCopy(clean, async (rig) => {
       const anchor = readFileSync(rig.anchor);
       for (const at of [9, 30, 60, 75, 90]) {
@@ -152,7 +152,7 @@ describe('a damaged store', () => {
     });
   });
 
-  it('opens with one half of the anchor, and still knows how new it must be', async () => {
+  it('opens with one half of the anchor, and still knows its newest commit', async () => {
     for (const half of [0, 4096]) {
       await withCopy(clean, async (rig) => {
         const anchor = readFileSync(rig.anchor);
@@ -164,14 +164,14 @@ describe('a damaged store', () => {
     }
   });
 
-  it('never loses an account or shows an older one, whichever bit is flipped', async () => {
+  it('never loses an account or returns an older one, whichever bit is flipped', async () => {
     const seen = await flipEverywhere([clean, crashed], 15);
     assert.ok(seen.refused > 60, JSON.stringify(seen));
   });
 });
 
-describe('a store too large to be read in full at every start', () => {
-  it('never loses an account or shows an older one, and does not start again over what ended it', async () => {
+describe('a store too large to be read completely at every start', () => {
+  it('never loses an account or returns an older one, and does not start again after LevelDB ended the process', async () => {
     const grown = await grownStore('close', 300);
     try {
       assert.notEqual(await flipEveryBlock(grown), 'harmless');

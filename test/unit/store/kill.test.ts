@@ -2,6 +2,6 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { killWriters } from '../../support/store-kills.ts';
 
-it('a killed store comes back by itself with all that was acknowledged', async () => {
+it('a killed store recovers by itself with everything that was acknowledged', async () => {
   assert.ok((await killWriters(6)) > 0);
 });

@@ -8,8 +8,8 @@ import { markerKey, metaKey, recordKey } from '../../../daemon/store/sealed/reco
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** A program that was put back to an older version, before what the newer one wrote. */
-describe('what a newer Sallyport wrote', () => {
+/** After a downgrade the program reads what the newer version wrote. */
+describe('data of a newer Sallyport', () => {
   let rig: StoreRig;
   beforeEach(async () => {
     rig = await StoreRig.create();
@@ -19,7 +19,7 @@ describe('what a newer Sallyport wrote', () => {
   });
   afterEach(() => rig.remove());
 
-  /** The first byte of what is stored is its schema. */
+  /** The first byte of a stored value is its schema. */
   async function makeNewer(key: Buffer): Promise<void> {
     const db = await openLevel(rig.directory, false);
     const stored = await db.get(key);
@@ -30,7 +30,7 @@ describe('what a newer Sallyport wrote', () => {
     await db.close();
   }
 
-  it('in the head of the store: it is not opened, and nothing is changed', async () => {
+  it('in the metadata of the store: the store is not opened, and nothing is changed', async () => {
     await makeNewer(metaKey);
     const before = rig.fingerprint();
     await assert.rejects(rig.open(), { code: 'store-schema', message: /newer/ });
@@ -56,7 +56,7 @@ describe('what a newer Sallyport wrote', () => {
     ['record', recordKey('bob')],
     ['marker', markerKey('bob')],
   ] as const)
-    it(`in the ${what} of an account: that account is refused, whoever would change it too; the others are served`, async () => {
+    it(`in the ${what} of an account: that account is refused, also for changes; the others are served`, async () => {
       await makeNewer(key);
       const store = await rig.open();
       try {

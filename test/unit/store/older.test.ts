@@ -11,8 +11,8 @@ import { vectors } from '../../support/native.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
 /**
- * What an older Sallyport wrote: the bytes of a store with the accounts alice and bob, as the last version wrote
- * them that kept no uids.
+ * Data of an older Sallyport: the bytes of a store with the accounts alice and bob, as written by the last version that
+ * stored no uids.
  */
 const { files } = JSON.parse(readFileSync(join(vectors, 'store-of-schema-1.json'), 'utf8')) as {
   files: Record<string, string>;
@@ -37,7 +37,7 @@ describe('a store of schema 1', () => {
     return stored?.[0];
   }
 
-  it('is opened, and its records are read as they are: without a uid', async () => {
+  it('is opened, and its records are read unchanged: without a uid', async () => {
     const store = await rig.open();
     const { value: alice } = await store.account('alice');
     assert.deepEqual(
@@ -51,7 +51,7 @@ describe('a store of schema 1', () => {
     await store.close();
   });
 
-  it('takes records with a uid beside those without, and one trail goes on', async () => {
+  it('accepts records with a uid beside those without, and continues its audit trail', async () => {
     let store = await rig.open();
     const { value, version } = await store.account('alice');
     assert.ok(value);

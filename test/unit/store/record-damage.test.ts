@@ -7,7 +7,7 @@ import { eventKey, markerKey, metaKey, recordKey } from '../../../daemon/store/s
 import { eventOf, put, recordOf } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** Damage inside a database whose files are whole: what LevelDB can make of a block that went bad. */
+/** Damage inside a database whose files are intact: what LevelDB can return for a bad block. */
 describe('a damaged record', () => {
   let rig: StoreRig;
   let store: Store | undefined;
@@ -38,7 +38,7 @@ describe('a damaged record', () => {
     return value;
   }
 
-  /** bob is refused in every way, alice is not touched by it, and the scrub says so. */
+  /** bob is refused in every way, alice is unaffected, and the scrub reports it. */
   async function onlyBobIsRefused(): Promise<void> {
     store = await rig.open();
     const refusal = { code: 'record-damaged', message: /bob/ };
@@ -65,17 +65,17 @@ describe('a damaged record', () => {
     assert.ok(!store.health().scrub.findings.some((finding) => finding.includes('alice')));
   }
 
-  it('whose marker alone is left is refused, not absent', async () => {
+  it('is refused, not absent, if only its version marker is left', async () => {
     await behindItsBack((db) => db.del(recordKey('bob')));
     await onlyBobIsRefused();
   });
 
-  it('whose marker is gone is refused', async () => {
+  it('is refused if its version marker is missing', async () => {
     await behindItsBack((db) => db.del(markerKey('bob')));
     await onlyBobIsRefused();
   });
 
-  it('that an older version shines through is refused', async () => {
+  it('is refused if an older version appears instead', async () => {
     const old = await stored(recordKey('bob'));
     const first = await rig.open();
     await put(first, 'bob', 2);
@@ -84,7 +84,7 @@ describe('a damaged record', () => {
     await onlyBobIsRefused();
   });
 
-  it('under an older marker is refused', async () => {
+  it('is refused under an older version marker', async () => {
     const old = await stored(markerKey('bob'));
     const first = await rig.open();
     await put(first, 'bob', 2);
@@ -93,7 +93,7 @@ describe('a damaged record', () => {
     await onlyBobIsRefused();
   });
 
-  it("that is another account's, record and marker, is refused", async () => {
+  it('is refused if record and marker belong to another account', async () => {
     const [record, marker] = [await stored(recordKey('alice')), await stored(markerKey('alice'))];
     await behindItsBack((db) =>
       db.batch([
@@ -113,7 +113,7 @@ describe('a damaged record', () => {
     await assert.rejects(store.account('bob'), { code: 'record-damaged', message: /authentication tag/ });
   });
 
-  it('and marker that are both gone are noticed by the count', async () => {
+  it('is noticed by the count if record and marker are both missing', async () => {
     await behindItsBack((db) =>
       db.batch([recordKey('bob'), markerKey('bob')].map((key) => ({ type: 'del', key }))),
     );
@@ -122,7 +122,7 @@ describe('a damaged record', () => {
     assert.match(store.health().scrub.findings.join(), /holds 3 accounts, but there are 2/);
   });
 
-  it('of the store itself, put back to an earlier one, is no store', async () => {
+  it('metadata of the store, restored to an earlier version, makes the store invalid', async () => {
     const old = await stored(metaKey);
     const first = await rig.open();
     await put(first, 'bob', 2);
@@ -131,7 +131,7 @@ describe('a damaged record', () => {
     await assert.rejects(rig.open(), { code: 'store-anchor', message: /is at commit 3.*was at 4/ });
   });
 
-  it('in the audit trail stands there as an event of its own, and the scrub says so', async () => {
+  it('in the audit trail appears as a separate event, and the scrub reports it', async () => {
     const moved = await stored(eventKey(1));
     await behindItsBack((db) =>
       db.batch([

@@ -13,7 +13,7 @@ const otp = 'vvcccccccclbhjtlvfjnlfhlvcdbinrkcgngnkhtgbrr';
 const of = (answer: string | Buffer, digits = all): AnswerFormat =>
   answerFormatOf(Buffer.from(answer), digits);
 
-describe('the shape of an answer', () => {
+describe('the format of an answer', () => {
   it('is a code only for digits of a length in use', () => {
     assert.deepEqual(of('012345'), { kind: 'code', text: '012345' });
     assert.deepEqual(of('1234567'), { kind: 'code', text: '1234567' });
@@ -25,7 +25,7 @@ describe('the shape of an answer', () => {
     }
   });
 
-  it('is a code with blanks around it, and blanks and dashes in its middle', () => {
+  it('is a code with spaces around it, and spaces and dashes in its middle', () => {
     const spellings = [
       '123 456',
       '123-456',
@@ -94,12 +94,12 @@ describe('the shape of an answer', () => {
     assert.equal(of(`${'c'.repeat(31)}a`).kind, 'none');
   });
 
-  it('is enter for nothing at all, blanks, line ends and what nobody sees', () => {
+  it('is enter for nothing at all, spaces, line ends and invisible characters', () => {
     for (const answer of ['', '   ', '\r', '\n', '\r\n', '\t', '\u00a0', '\u200b', '\ufeff'])
       assert.deepEqual(of(answer), { kind: 'enter' }, JSON.stringify(answer));
   });
 
-  it('is what a person means, in whatever spelling', () => {
+  it('is recognised in every spelling that users type', () => {
     const codes = [
       '123456\r',
       '123456\n',
@@ -143,7 +143,7 @@ describe('the shape of an answer', () => {
     assert.deepEqual(of('ｃ'.repeat(32)), { kind: 'yubikey', text: 'c'.repeat(32) });
   });
 
-  it('never fits control bytes, letters of other scripts, or bytes that are no text', () => {
+  it('is unknown for control bytes, letters of other scripts, or bytes that are not text', () => {
     const others = [
       '123456\0',
       '\0',
@@ -162,7 +162,7 @@ describe('the shape of an answer', () => {
     assert.deepEqual(of(Buffer.from('12345６').subarray(0, -1)), { kind: 'none' });
   });
 
-  it('of random bytes is none but for the shapes themselves, and the bytes stay as they were', () => {
+  it('is unknown for random bytes, except valid formats, and the bytes stay unchanged', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const answer = Buffer.from(bytes);
@@ -174,7 +174,7 @@ describe('the shape of an answer', () => {
   });
 });
 
-describe('what the end of a password and code may be', () => {
+describe('possible ends of a password with a code', () => {
   const tails = (answer: string | Buffer, digits: ReadonlySet<number>, recovery: boolean) =>
     tailsOf(Buffer.from(answer), {
       digits,
@@ -182,7 +182,7 @@ describe('what the end of a password and code may be', () => {
       otps: new Set(),
     }).map(({ format, length }) => [format.kind, 'text' in format ? format.text : '', length]);
 
-  it('is tried longest first, for the factors of the account alone', () => {
+  it('are tried longest first, only for the factors of the account', () => {
     assert.deepEqual(tails('secret12345678', all, true), [
       ['code', '12345678', 8],
       ['code', '2345678', 7],
@@ -192,7 +192,7 @@ describe('what the end of a password and code may be', () => {
     assert.deepEqual(tails('secret12345678', new Set(), true), []);
   });
 
-  it('is a recovery key with or without dashes, and may end in a code as well', () => {
+  it('can be a recovery key with or without dashes, and also a code', () => {
     assert.deepEqual(tails(`secret${dashed}`, six, true), [['recovery', key, 23]]);
     assert.deepEqual(tails(`secret${key.toUpperCase()}`, six, true), [['recovery', key, 20]]);
     assert.deepEqual(tails(`secret${dashed}`, six, false), []);
@@ -202,7 +202,7 @@ describe('what the end of a password and code may be', () => {
     ]);
   });
 
-  it('is a bypass code or a key of a legacy set where the account has one, longest first', () => {
+  it('can be a bypass code or a legacy key if the account has one, longest first', () => {
     const fixed = new Set(['legacy-recovery', 'bypass'] as const);
     const found = (answer: string) =>
       tailsOf(Buffer.from(answer), { digits: six, fixed, otps: new Set() }).map(({ format, length }) => [
@@ -225,7 +225,7 @@ describe('what the end of a password and code may be', () => {
     assert.deepEqual(tails('secret123456789', six, true), [['code', '456789', 6]]);
   });
 
-  it('leaves any rest in front, an empty one and one that is no text too', () => {
+  it('leave any remainder before them, empty and non-text ones too', () => {
     assert.deepEqual(tails('123456', all, true), [['code', '123456', 6]]);
     assert.deepEqual(tails(dashed, six, true), [['recovery', key, 23]]);
     assert.deepEqual(tails(Buffer.concat([Buffer.from([0xff, 0, 0xc3]), Buffer.from('123456')]), six, true), [
@@ -233,7 +233,7 @@ describe('what the end of a password and code may be', () => {
     ]);
   });
 
-  it('takes blanks around the code and in it for no part of the password', () => {
+  it('do not count spaces around and in the code as part of the password', () => {
     const expected: Readonly<Record<string, readonly [string, number]>> = {
       'secret 123456': ['123456', 7],
       'secret123 456': ['123456', 7],
@@ -242,12 +242,12 @@ describe('what the end of a password and code may be', () => {
       'secret123456\r\n': ['123456', 8],
       'secret\u00a0123\u2013456': ['123456', 11],
       'secret\x1b[200~123456\x1b[201~': ['123456', 18],
-      // The second blank, dashes and all else in front are the password's.
+      // The second space, dashes and everything else before the code belong to the password.
       'secret  123456': ['123456', 7],
       'secret-123456': ['123456', 6],
       'secret\u200b123456': ['123456', 6],
       'secret\u2028': ['', 0],
-      // A password of blanks only is one.
+      // A password of only spaces is allowed.
       ' 123456': ['123456', 6],
       '  123456': ['123456', 6],
     };
@@ -260,14 +260,14 @@ describe('what the end of a password and code may be', () => {
     assert.ok(endsLikeOtp(Buffer.from(`secret ${otp}\n`)));
   });
 
-  it('is a code of seven digits by either half', () => {
+  it('can be a code of seven digits by either half', () => {
     const seven = new Set([7]);
     for (const answer of ['secret123 4567', 'secret1234 567'])
       assert.deepEqual(tails(answer, seven, false), [['code', '1234567', 8]], answer);
     assert.deepEqual(tails('secret1234567', seven, false), [['code', '1234567', 7]]);
   });
 
-  it('is nothing for short, blank and other answers', () => {
+  it('do not exist for short, blank and other answers', () => {
     for (const answer of [
       '',
       '   ',
@@ -281,7 +281,7 @@ describe('what the end of a password and code may be', () => {
     }
   });
 
-  it('always fits within the answer', () => {
+  it('are always within the answer', () => {
     const symbol = fc.constantFrom(...'0123456789abc-');
     fc.assert(
       fc.property(fc.array(symbol, { maxLength: 30 }), (symbols) => {

@@ -7,13 +7,13 @@ const dvorak = 'kkjjjjjjjjnxdhynkuhbnudnkjexcbptjibibtdyixpp';
 /** With one Latin letter among them. */
 const russian = `${'сивуапршолдткегм'.repeat(2)}c`;
 
-describe('an OTP typed under another layout', () => {
-  it('is found under Dvorak, in any case and with a line end', () => {
+describe('an OTP typed with another keyboard layout', () => {
+  it('is found with Dvorak, in any case and with a line end', () => {
     for (const typed of [dvorak, dvorak.toUpperCase(), ` ${dvorak}\r`])
       assert.deepEqual(typedUnder(Buffer.from(typed)), [{ layout: 'Dvorak', otp }]);
   });
 
-  it('is found under each layout that is known, by that one only', () => {
+  it('is found with each known layout, and only with that one', () => {
     const modhex = 'cbdefghijklnrtuv';
     for (const [layout, typed] of [
       ['Colemak', 'cbsftdhuneikpglv'],
@@ -25,7 +25,7 @@ describe('an OTP typed under another layout', () => {
       assert.deepEqual(typedUnder(Buffer.from(typed.repeat(2))), [{ layout, otp: modhex.repeat(2) }]);
   });
 
-  it('is nothing for what is too short, too long, mixed, or a password', () => {
+  it('is not found if too short, too long, mixed, or a password', () => {
     for (const typed of [
       '',
       dvorak.slice(0, 31),

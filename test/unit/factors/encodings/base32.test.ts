@@ -17,7 +17,7 @@ const messageFor = (text: string): string => {
   return assert.fail(`${text} was taken`);
 };
 
-/** RFC 4648, section 6, read off the bits. */
+/** RFC 4648, section 6, written bit by bit. */
 function spelledBitByBit(bytes: Uint8Array): string {
   const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
   return (bits.match(/.{1,5}/g) ?? [])
@@ -46,7 +46,7 @@ describe('Base32', () => {
     assert.equal(encodeBase32(Buffer.alloc(0)), '');
   });
 
-  it('agrees with another implementation, there and back', () => {
+  it('agrees with another implementation in both directions', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 80 }), (bytes) => {
         const encoded = encodeBase32(Buffer.from(bytes));
@@ -56,7 +56,7 @@ describe('Base32', () => {
     );
   });
 
-  it('takes a secret as people write it', () => {
+  it('accepts a secret as users type it', () => {
     const expected = Buffer.from('Hello!\xde\xad\xbe\xef', 'latin1');
     const written = [
       'JBSWY3DPEHPK3PXP',
@@ -68,11 +68,11 @@ describe('Base32', () => {
     for (const text of written) assert.deepEqual(decodeBase32(text), expected, text);
   });
 
-  it('drops what is beyond the last whole byte, as apps do', () => {
+  it('drops bits beyond the last whole byte, as apps do', () => {
     assert.deepEqual(decodeBase32('MZ'), Buffer.from('f'));
   });
 
-  it('names the place of a character that does not belong, and never the secret', () => {
+  it('names the position of an invalid character, and never the secret', () => {
     const faults = { JBSW1Y3D: 5, '0BSW': 1, 'JBSW Y3!P': 8, 'JB=SWY3D': 3, JBSWı: 5, JBſW: 3, 'JBSW😀': 5 };
     for (const [text, position] of Object.entries(faults)) {
       const message = messageFor(text);
@@ -81,7 +81,7 @@ describe('Base32', () => {
     }
   });
 
-  it('refuses what ends in the middle of a byte, and what is empty', () => {
+  it('rejects input that ends within a byte, and empty input', () => {
     for (const text of ['J', 'JBS', 'JBSWY3', 'JBSWY3DPE'])
       assert.match(messageFor(text), /middle of a byte/);
     for (const text of ['', ' ', '====', '--']) assert.match(messageFor(text), /empty/);
@@ -99,7 +99,7 @@ describe('Base32', () => {
     );
   });
 
-  it('takes its time with a long run of blanks no worse than with a short one', () => {
+  it('needs no more time for a long run of spaces than for a short one', () => {
     assert.match(messageFor(`${' '.repeat(200_000)}!`), /^character 200001 /);
   });
 });

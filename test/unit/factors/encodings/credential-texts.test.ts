@@ -10,7 +10,7 @@ import { fc } from '../../../support/property.ts';
 const jwk = (key: KeyObject) => key.export({ format: 'jwk' });
 const part = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');
 
-/** A raw key as pam_u2f writes it, and what COSE must say of it: the numbers of RFC 9053 and RFC 8230. */
+/** A raw key as pam_u2f writes it, and its COSE form: the numbers of RFC 9053 and RFC 8230. */
 const keys: Record<KeyAlgorithm, () => { raw: Buffer; says: [number, number | Buffer][] }> = {
   es256: () => {
     const { x, y } = jwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey);
@@ -54,7 +54,7 @@ const keys: Record<KeyAlgorithm, () => { raw: Buffer; says: [number, number | Bu
 
 describe('a raw public key in COSE', () => {
   for (const algorithm of ['es256', 'eddsa', 'rs256'] as const)
-    it(`${algorithm}: says what the key is`, () => {
+    it(`${algorithm}: describes the key`, () => {
       const { raw, says } = keys[algorithm]();
       const cose = coseKey(algorithm, raw);
       assert.ok(cose !== undefined);
@@ -70,14 +70,14 @@ describe('a raw public key in COSE', () => {
         assert.equal(coseKey(algorithm, wrong), undefined);
     });
 
-  it('takes a point with its 0x04 in front, and no other byte there', () => {
+  it('accepts a point with its leading 0x04, and no other byte there', () => {
     const { raw } = keys.es256();
     assert.deepEqual(coseKey('es256', Buffer.concat([Buffer.from([4]), raw])), coseKey('es256', raw));
     assert.equal(coseKey('es256', Buffer.concat([Buffer.from([3]), raw])), undefined);
   });
 });
 
-describe('a credential as other programs write it', () => {
+describe('a credential in the text form of other programs', () => {
   const { raw } = keys.es256();
   const handle = Buffer.from('a key handle, sixty-four bytes long as most of them are, and so on!');
   const point = Buffer.concat([Buffer.from([4]), raw]);
@@ -124,7 +124,7 @@ describe('a credential as other programs write it', () => {
     `aa aa,${raw.toString('base64')},es256,`,
     `user:aaaa,${raw.toString('base64')},es256,+presence`,
   ])
-    it(`is none: ${JSON.stringify(text.slice(0, 40))}`, () => assert.equal(reads(text), undefined));
+    it(`is rejected: ${JSON.stringify(text.slice(0, 40))}`, () => assert.equal(reads(text), undefined));
 
   it('never throws', () => {
     fc.assert(

@@ -20,28 +20,28 @@ const token: OtpauthToken = {
 };
 
 describe('the otpauth URI', () => {
-  it('says everything about a TOTP token', () => {
+  it('contains everything about a TOTP factor', () => {
     assert.equal(
       otpauthUri(token),
       'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport&algorithm=SHA1&digits=6&period=30',
     );
   });
 
-  it('says everything about an HOTP token', () => {
+  it('contains everything about an HOTP factor', () => {
     assert.equal(
       otpauthUri({ ...token, kind: 'hotp', digits: 8, algorithm: 'sha256', counter: 0 }),
       'otpauth://hotp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport&algorithm=SHA256&digits=8&counter=0',
     );
   });
 
-  it('percent-encodes colons, blanks and all else in issuer and account', () => {
+  it('percent-encodes colons, spaces and everything else in issuer and account', () => {
     const uri = otpauthUri({ ...token, issuer: "A: B & Co's", account: 'CORP\\jö:x@corp.example' });
     const label = uri.slice('otpauth://totp/'.length, uri.indexOf('?'));
     assert.equal(label, 'A%3A%20B%20%26%20Co%27s:CORP%5Cj%C3%B6%3Ax%40corp.example');
     assert.match(uri, /&issuer=A%3A%20B%20%26%20Co%27s&/);
   });
 
-  it('gives back what went in, whatever the names', () => {
+  it('is read back unchanged, whatever the names', () => {
     const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(name, name, fc.uint8Array({ minLength: 10, maxLength: 64 }), (issuer, account, bytes) => {
@@ -56,15 +56,15 @@ describe('the otpauth URI', () => {
   });
 });
 
-describe('the URI of a picture', () => {
-  it('leaves out what the format has as defaults, and at need the issuer', () => {
+describe('the URI of a QR code', () => {
+  it('omits the defaults of the format, and the issuer if necessary', () => {
     assert.deepEqual(shortOtpauthUris(token), [
       'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport',
       'otpauth://totp/Sallyport:alice?secret=JBSWY3DPEHPK3PXP',
     ]);
   });
 
-  it('says all that is not a default, and a counter always', () => {
+  it('contains all non-default values, and always a counter', () => {
     assert.deepEqual(
       shortOtpauthUris({ ...token, digits: 8, algorithm: 'sha512', period: 60 }).map(
         (uri) => uri.split('?')[1],

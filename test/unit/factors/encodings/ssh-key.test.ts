@@ -31,7 +31,7 @@ const badKey = (says: RegExp) => (error: unknown) => {
   return true;
 };
 
-/** What is no key of `type`, whatever stands in front of it. */
+/** Invalid keys of `type`, with any prefix. */
 function oddBlobs(type: (typeof types)[number]): [string, Buffer][] {
   const [other] = types.filter((each) => each !== type);
   const good = plainBlob(type, 'a');
@@ -66,7 +66,7 @@ function oddBlobs(type: (typeof types)[number]): [string, Buffer][] {
 }
 
 describe('a .pub file', () => {
-  it('of ssh-keygen is read, its comment and the end of its line dropped', () => {
+  it('of ssh-keygen is read without its comment and line end', () => {
     for (const [keyType, line] of [
       [ed25519, real.ed25519],
       [ecdsa, real.ecdsa],
@@ -125,20 +125,20 @@ describe('a .pub file', () => {
     ['too much', `${one} ${'x'.repeat(limits.sshKeyText)}`, /too long/],
   ];
   for (const [what, text, says] of refused)
-    it(`is refused with what to give instead: ${what}`, () => {
+    it(`is rejected with what to give instead: ${what}`, () => {
       assert.throws(() => readSshSkKey(text), badKey(says));
     });
 
   for (const type of types)
     for (const [what, blob] of oddBlobs(type))
-      it(`of ${type} is refused: ${what}`, () => {
+      it(`of ${type} is rejected: ${what}`, () => {
         assert.throws(
           () => readSshSkKey(`${type} ${base64(blob)}`),
           badKey(/not a complete key of that type/),
         );
       });
 
-  it('is never quoted in what is said of it', () => {
+  it('is never quoted in the message', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 12, maxLength: 60 }), (text) => {
         try {
@@ -210,9 +210,9 @@ describe('SSH_AUTH_INFO_0', () => {
 
   for (const type of types)
     for (const [what, blob] of oddBlobs(type))
-      it(`no key of ${type}: ${what}`, () => assert.deepEqual(sshSkKeysIn(lineOf(type, blob)), []));
+      it(`not a key of ${type}: ${what}`, () => assert.deepEqual(sshSkKeysIn(lineOf(type, blob)), []));
 
-  it('never throws, and finds only whole keys, in whatever bytes', () => {
+  it('never throws, and finds only whole keys, in any bytes', () => {
     const piece = fc.oneof(
       fc.constantFrom('publickey', ' ', '\n', ed25519, ecdsa, certificateOf[ed25519], key, second, plain),
       fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('base64')),
@@ -226,7 +226,7 @@ describe('SSH_AUTH_INFO_0', () => {
     );
   });
 
-  it('takes no other key for the enrolled one when a byte of it is changed', () => {
+  it('takes no other key for the enrolled one when one of its bytes is changed', () => {
     for (const [type, whole] of [
       [ed25519, plainBlob(ed25519, 'a')],
       [certificateOf[ed25519], certificate(ed25519, 'a')],
@@ -237,7 +237,7 @@ describe('SSH_AUTH_INFO_0', () => {
           const blob = Buffer.from(whole);
           blob[at] = (blob[at] ?? 0) ^ by;
           const found = sshSkKeysIn(lineOf(type, blob));
-          // What stands around the key in a certificate is sshd's to judge; the key itself is whole.
+          // sshd verifies what surrounds the key in a certificate; the key itself is whole.
           const start = type === ed25519 ? 0 : whole.indexOf(keyFields(ed25519, 'a')[0] as Buffer);
           const isKey = at >= start && at < start + (type === ed25519 ? whole.length : 32);
           return !isKey || !found.includes(key);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isScratchCode } from '../../../../daemon/factors/scratch.ts';
 import { limits } from '../../../../daemon/limits.ts';
 
-/** Factors of other systems as they were accepted when one file named the fields of all kinds. */
+/** Imported factors as they were accepted when one file named the fields of all kinds. */
 
 const period = limits.totpPeriod;
 const text = (most: number) => v.pipe(v.string(), v.maxBytes(most));

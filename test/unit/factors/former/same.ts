@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import { fc } from '../../../support/property.ts';
 
-/** Values at the borders of what fields take, and of every other type. */
+/** Values at the limits of fields, and of every other type. */
 const odd: readonly unknown[] = [
   ...[-2, -1, 0, 1, 0.5, 5, 6, 7, 8, 9, 10, 11, -10, -11, 14, 15, 30, 300, 301, 1e21],
   ...[2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER, 2 ** 53, Number.NaN, null, true, false, undefined],
@@ -24,7 +24,7 @@ const reading =
     return read.output;
   };
 
-/** Two schemas accept and reject the same, as `assertSameReads` has it. */
+/** Two schemas accept and reject the same, as in `assertSameReads`. */
 export function assertSame(former: v.GenericSchema, now: v.GenericSchema, samples: readonly object[]): void {
   assertSameReads(reading(former), reading(now), samples);
 }
@@ -44,8 +44,8 @@ function outcomeOf(read: Read, input: unknown): Outcome {
 }
 
 /**
- * Two readers accept and reject the same: the samples, and each with up to three of its fields left out, added or
- * replaced by something odd. What they make of what they accept is the same too, and what they say when they throw.
+ * Two readers accept and reject the same: the samples, and each with up to three of its fields omitted, added or
+ * replaced by something odd. Their results and error messages are the same too.
  */
 export function assertSameReads(former: Read, now: Read, samples: readonly object[]): void {
   const names = [...new Set(samples.flatMap((sample) => Object.keys(sample))), 'unknown', '__proto'];

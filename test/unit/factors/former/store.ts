@@ -17,7 +17,7 @@ const seconds = v.pipe(v.number(), v.safeInteger());
 const lastPress = v.pipe(v.number(), v.safeInteger(), v.minValue(-1));
 const publicId = v.pipe(text, v.check(isPublicId));
 
-/** Only where a store was restored or repaired. */
+/** Only after a restore or repair. */
 const inDoubt = v.exactOptional(v.literal(true));
 
 const factorBase = {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 
 const support = join(import.meta.dirname, '../../../support');
 
-/** Runs a script in a mount namespace of its own; what it mounts is gone with it. */
+/** Runs a script in a separate mount namespace; its mounts disappear with it. */
 async function inNamespace(script: string, directory: string): Promise<void> {
   const child = spawn(
     'unshare',
@@ -39,10 +39,10 @@ describe('a disk that fails', () => {
       directory,
     );
 
-  it('and is full while running: reads go on, and it is back by itself', () =>
+  it('and is full while running: reads continue, and writes recover by themselves', () =>
     onSmallDisk('full-while-running'));
 
-  it('and is full at the start: the reserve is given up', () => onSmallDisk('full-at-start'));
+  it('and is full at the start: the reserve is released', () => onSmallDisk('full-at-start'));
 
   it('and is full without a reserve: refused, and nothing is lost', () =>
     onSmallDisk('full-at-start-without-reserve'));
@@ -50,21 +50,21 @@ describe('a disk that fails', () => {
   it('and is read-only: refused, and nothing is lost', () =>
     inNamespace('mount -t tmpfs tmpfs "$3"; "$1" "$2/store-scenarios.js" read-only "$3"', directory));
 
-  it('and cannot sync for a while: refused means maybe stored, and it is back by itself', () =>
+  it('and cannot sync for a while: a refused commit may be stored, and the store recovers by itself', () =>
     inNamespace(
       'mount -t tmpfs tmpfs "$3"; strace -f -qq -e trace=fdatasync -e inject=fdatasync:error=EIO:when=12..16 -E UV_THREADPOOL_SIZE=1 ' +
         '-o /dev/null "$1" "$2/store-scenarios.js" failing-syncs "$3"',
       directory,
     ));
 
-  it('and loses power: back by itself with all that was acknowledged', async () => {
+  it('and loses power: the store recovers with everything that was acknowledged', async () => {
     await inNamespace(POWER_CUTS, directory);
   });
 });
 
 /**
- * The ext4 shutdown ioctl without flushing (EXT4_IOC_SHUTDOWN, flag 2): only what was synced is left. What was
- * acknowledged before it counts: an fdatasync that it meets on its way may return success for nothing.
+ * The ext4 shutdown ioctl without flushing (EXT4_IOC_SHUTDOWN, flag 2): only synced data is left. What was acknowledged
+ * before the call counts: an fdatasync that is under way may return success without effect.
  */
 const POWER_CUTS = `
 node=$1 support=$2 directory=$3

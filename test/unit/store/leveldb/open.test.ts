@@ -12,14 +12,14 @@ import { put } from '../../../support/store-records.ts';
 import { StoreRig } from '../../../support/store-rig.ts';
 import { until } from '../../../support/until.ts';
 
-describe('opening and making a store', () => {
+describe('opening and creating a store', () => {
   let rig: StoreRig;
   beforeEach(async () => {
     rig = await StoreRig.create();
   });
   afterEach(() => rig.remove());
 
-  it('makes it for its owner alone, with a reserve that is really there', async () => {
+  it('creates it readable only by its owner, with a reserve of real size', async () => {
     assert.equal(statSync(rig.directory).mode & 0o777, 0o700);
     for (const file of [rig.anchor, `${rig.directory}.reserve`, rig.file(/\.log$/)]) {
       assert.equal(statSync(file).mode & 0o077, 0, file);
@@ -29,7 +29,7 @@ describe('opening and making a store', () => {
     assert.ok(blocks * 512 >= size);
   });
 
-  it('never makes one over what is there: a store, any directory, or the anchor of a lost store', async () => {
+  it('never creates one over existing data: a store, any directory, or the anchor of a lost store', async () => {
     const before = rig.fingerprint();
     await assert.rejects(createStore(rig.options()), { code: 'store-exists' });
     assert.equal(rig.fingerprint(), before);
@@ -40,7 +40,7 @@ describe('opening and making a store', () => {
     await assert.rejects(createStore(rig.options()), { code: 'store-exists' });
   });
 
-  it('leaves nothing half made behind when it cannot be made', async () => {
+  it('leaves nothing behind when creation fails', async () => {
     const options = { ...rig.options(), directory: join(rig.root, 'other'), anchor: '/proc/no/anchor' };
     await assert.rejects(createStore(options), { code: 'store-unwritable' });
     assert.ok(!existsSync(options.directory));
@@ -83,7 +83,7 @@ describe('opening and making a store', () => {
     assert.throws(() => loadKeyring({ path: rig.key }), { code: 'store-key', message: /others can use it/ });
   });
 
-  it('is read with an older key behind a new one', async () => {
+  it('is read with an older key listed after a new one', async () => {
     const store = await rig.open();
     await put(store, 'alice', 5);
     await store.close();
@@ -100,7 +100,7 @@ describe('opening and making a store', () => {
     await (await rig.open()).close();
   });
 
-  it('lets the anchor follow, never ahead of the disk, and exact after a clean stop', async () => {
+  it('keeps the anchor behind the disk, never ahead, and exact after a clean stop', async () => {
     const store = await rig.open();
     const { keyring } = rig.options();
     assert.equal(readAnchor(rig.anchor, keyring).clean, false);
@@ -118,7 +118,7 @@ describe('opening and making a store', () => {
     assert.deepEqual([exact, clean], [commit, true]);
   });
 
-  it('takes no commit any more once its lock was removed, and says so', async () => {
+  it('accepts no commit once its lock was removed, and says so', async () => {
     const store = await rig.open();
     await put(store, 'alice', 1);
     rmSync(`${rig.directory}.lock`);
@@ -129,14 +129,14 @@ describe('opening and making a store', () => {
     await store.close();
   });
 
-  it('makes the reserve again when it is gone', async () => {
+  it('creates the reserve again when it is missing', async () => {
     rmSync(`${rig.directory}.reserve`);
     const store = await rig.open();
     await until(() => existsSync(`${rig.directory}.reserve`), 60_000);
     await store.close();
   });
 
-  it('reads everything in the background, first after a while and then again and again', async () => {
+  it('reads everything in the background, first after a while and then repeatedly', async () => {
     const store = await rig.open({ scrubDelay: 10, scrubInterval: 10, now: () => 42 });
     await put(store, 'alice');
     await until(() => store.health().scrub.lastFinished === 42 && store.health().scrub.read > 0, 60_000);
@@ -144,7 +144,7 @@ describe('opening and making a store', () => {
   });
 });
 
-/** The id of the key that the store was made with, from its anchor. */
+/** The id of the key that the store was created with, from its anchor. */
 function loadKeyringId(rig: StoreRig): string {
   return readFileSync(rig.anchor).toString('latin1', 40, 72).replace(/\0+$/, '');
 }

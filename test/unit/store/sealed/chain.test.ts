@@ -18,9 +18,7 @@ import { encodeEvent } from '../../../../daemon/store/sealed/records.ts';
 import { eventOf } from '../../../support/store-records.ts';
 import { StoreRig } from '../../../support/store-rig.ts';
 
-/**
- * Whoever does these things to the trail has the master key: without it a changed event is only a damaged one.
- */
+/** Threat: an attacker with the master key. Without it a changed event is only a damaged one. */
 let rig: StoreRig;
 let store: Store | undefined;
 let sealer: Sealer;
@@ -56,7 +54,7 @@ async function check(options: { readonly from?: number; readonly scan: number } 
 }
 const faultsOf = ({ findings }: TrailCheck) => findings.map(({ seq, fault }) => `${seq} ${fault}`);
 
-/** Opens an event as root could, and seals what is made of it for a place. */
+/** Decrypts an event as root could, and encrypts the changed event for a position. */
 async function moved(db: LevelDb, from: number, to: number, edit = (plaintext: Buffer) => plaintext) {
   const { version, plaintext } = sealer.open('audit', eventKey(from), await read(db, eventKey(from)));
   return sealer.seal('audit', eventKey(to), version, edit(plaintext));
@@ -72,8 +70,8 @@ async function editMeta(db: LevelDb, edit: (meta: Meta) => Meta): Promise<void> 
   await db.put(metaKey, sealMeta(sealer, edit(openMeta(sealer, await read(db, metaKey)))));
 }
 
-describe('a trail that nobody touched', () => {
-  it('is one chain, in one stretch and in many, and says where it begins', async () => {
+describe('an untouched audit trail', () => {
+  it('is one chain, verified in one stretch or in many, and reports where it begins', async () => {
     await add(...ten);
     const whole = await check();
     assert.deepEqual(
@@ -107,12 +105,12 @@ describe('a trail that nobody touched', () => {
     assert.deepEqual([faults, checked, segments.length], [0, 129, 1]);
   });
 
-  it('is empty at first, and nothing is wrong with that', async () => {
+  it('is empty at first, and valid', async () => {
     const { faults, checked } = await check();
     assert.deepEqual([faults, checked], [0, 0]);
   });
 
-  it('gives the link of an event that was written down elsewhere', async () => {
+  it('returns the chain hash of an event noted elsewhere', async () => {
     await add(...ten);
     const head = (await check()).head;
     assert.equal((await store?.checkTrail({ ...everything, linkOf: 10 }))?.link, head);
@@ -120,10 +118,10 @@ describe('a trail that nobody touched', () => {
   });
 });
 
-describe('what was done to the trail is found', () => {
+describe('manipulations of the audit trail are found', () => {
   beforeEach(() => add(...ten));
 
-  it('an event that is gone, and one that another key sealed', async () => {
+  it('a missing event, and one encrypted with another key', async () => {
     await behindItsBack((db) =>
       db.batch([
         { type: 'del', key: eventKey(4) },
@@ -133,7 +131,7 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['4 missing', '7 damaged']);
   });
 
-  it('an event that was changed', async () => {
+  it('a changed event', async () => {
     await behindItsBack(async (db) => {
       const edit = (plaintext: Buffer) =>
         Buffer.from(plaintext.toString('latin1').replace('"account":"d"', '"account":"x"'), 'latin1');
@@ -142,7 +140,7 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['5 broken']);
   });
 
-  it('events that changed places', async () => {
+  it('exchanged events', async () => {
     await behindItsBack(async (db) => {
       const [four, seven] = [await moved(db, 7, 4), await moved(db, 4, 7)];
       await db.batch([
@@ -153,7 +151,7 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['4 broken', '5 broken', '7 broken', '8 broken']);
   });
 
-  it('an event that was cut out and the gap closed', async () => {
+  it('an event removed and the gap closed', async () => {
     await behindItsBack(async (db) => {
       for (let seq = 4; seq < 10; seq += 1) await db.put(eventKey(seq), await moved(db, seq + 1, seq));
       await db.del(eventKey(10));
@@ -162,7 +160,7 @@ describe('what was done to the trail is found', () => {
     assert.equal(faultsOf(await check())[0], '4 broken');
   });
 
-  it('the newest events cut off', async () => {
+  it('the newest events removed', async () => {
     await behindItsBack(async (db) => {
       await db.batch([
         { type: 'del', key: eventKey(9) },
@@ -174,7 +172,7 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['8 head']);
   });
 
-  it('the beginning cut off, as if it had been dropped', async () => {
+  it('the beginning removed, as if it had been dropped', async () => {
     await behindItsBack(async (db) => {
       for (const seq of [1, 2, 3]) await db.del(eventKey(seq));
       await editMeta(db, (meta) => ({ ...meta, first: 4 }));
@@ -182,12 +180,12 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['4 beginning']);
   });
 
-  it('an event put behind the newest', async () => {
+  it('an event appended after the newest', async () => {
     await behindItsBack(async (db) => db.put(eventKey(11), await moved(db, 10, 11)));
     assert.deepEqual(faultsOf(await check()), ['11 beyond']);
   });
 
-  it('a new chain that was begun in the middle', async () => {
+  it('a new chain started in the middle', async () => {
     await behindItsBack(async (db) => {
       const fresh = chained(newChain('restored'), 6, encodeEvent(eventOf('x'))).plaintext;
       await db.put(eventKey(6), await moved(db, 6, 6, () => fresh));
@@ -195,15 +193,15 @@ describe('what was done to the trail is found', () => {
     assert.deepEqual(faultsOf(await check()), ['6 broken', '7 broken']);
   });
 
-  it('an event without a link among those that have one', async () => {
+  it('an event without a chain hash among those that have one', async () => {
     await behindItsBack(async (db) => {
       await db.put(eventKey(6), await moved(db, 6, 6, (plaintext) => splitChained(plaintext).json));
     });
-    // The one behind it carries the link of the one that stood there.
+    // The next event carries the chain hash of the original one.
     assert.deepEqual(faultsOf(await check()), ['6 no-link', '7 broken']);
   });
 
-  it('in every stretch, however the trail is parted', async () => {
+  it('in every stretch, however the audit trail is split', async () => {
     await behindItsBack(async (db) => db.put(eventKey(5), await moved(db, 6, 5)));
     for (let scan = 1; scan <= 10; scan += 1) {
       const found: string[] = [];
@@ -243,7 +241,7 @@ describe('the beginning', () => {
     assert.deepEqual([checked, faults], [2, 0]);
   });
 
-  it('goes with what the trail takes up', async () => {
+  it('moves on when the audit trail is pruned', async () => {
     await add(...ten);
     const { bytes = 0 } = store?.health().trail ?? {};
     const dropped = (await store?.pruneEvents({ before: 0, keep: 99, keepBytes: bytes / 2 })) ?? 0;
@@ -256,7 +254,7 @@ describe('the beginning', () => {
 });
 
 describe('a segment', () => {
-  /** As a version without chains left it. */
+  /** As left by a version without chains. */
   async function forget(upTo: number): Promise<void> {
     await behindItsBack(async (db) => {
       for (let seq = 1; seq <= upTo; seq += 1)
@@ -279,7 +277,7 @@ describe('a segment', () => {
     assert.deepEqual(events?.map(({ account }) => account).join(''), 'abcdefghijkl');
   });
 
-  it('begins after a restore, and goes on from what lies before it', async () => {
+  it('begins after a restore, and continues from what precedes it', async () => {
     await add(...ten);
     await behindItsBack((db) =>
       editMeta(db, (meta) =>
@@ -298,7 +296,7 @@ describe('a segment', () => {
     );
   });
 
-  it('tells nothing of an event by its link without the key', () => {
+  it('reveals nothing of an event through its chain hash without the key', () => {
     const [one, other] = [newChain('new-store'), newChain('new-store')];
     const { plaintext } = chained(one, 1, encodeEvent(eventOf('a')));
     assert.notEqual(chainHash(one.key, 1, plaintext), chainHash(other.key, 1, plaintext));

@@ -71,7 +71,7 @@ function change(account: string, version = 0): Change {
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 describe('group commit', () => {
-  it('tells nobody anything, winner or loser, before the turn is on disk', async () => {
+  it('reports no result, success or conflict, before the commit batch is durable', async () => {
     const { db, reported, submit } = rig();
     for (let i = 0; i < 3; i += 1) submit(change('alice'));
     submit(change('bob'));
@@ -83,7 +83,7 @@ describe('group commit', () => {
     assert.deepEqual(reported, ['durable 2', 'committed', 'conflict', 'conflict', 'committed']);
   });
 
-  it('says how long the write under way has been, and of no other time', async () => {
+  it('reports how long the current write has taken, and nothing otherwise', async () => {
     const { db, committer, submit } = rig();
     assert.equal(committer.writingFor, undefined);
     submit(change('alice'));
@@ -102,7 +102,7 @@ describe('group commit', () => {
     assert.equal(committer.writingFor, undefined, 'a write that failed is over');
   });
 
-  it('begins the next turn only after the one before is on disk, and takes all that wait', async () => {
+  it('starts the next commit batch only after the previous one is durable, with everything that waits', async () => {
     const { db, reported, submit } = rig();
     submit(change('alice'));
     await settle();
@@ -118,7 +118,7 @@ describe('group commit', () => {
     assert.equal(reported.filter((what) => what === 'committed').length, 51);
   });
 
-  it('takes at most so many into one sync', async () => {
+  it('includes a limited number in one sync', async () => {
     const { db, submit } = rig();
     for (let i = 0; i <= limits.commitsPerSync; i += 1) submit(change(`user${i}`));
     await settle();
@@ -127,7 +127,7 @@ describe('group commit', () => {
     assert.equal(db.syncs.length, 2, 'one too many for one turn');
   });
 
-  it('rejects all of a turn that could not be written, and what waits, and writes nothing after', async () => {
+  it('rejects everything of a failed commit batch, and everything that waits, and writes nothing afterwards', async () => {
     const { db, reported, submit } = rig();
     submit(change('alice'));
     submit(change('alice'));

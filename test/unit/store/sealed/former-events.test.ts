@@ -11,7 +11,7 @@ import { decodeEvent } from '../../../../daemon/store/sealed/records.ts';
 import { eventOf } from '../../../support/store-records.ts';
 import { StoreRig } from '../../../support/store-rig.ts';
 
-/** Bytes as a version stored them that had other names for kinds, reasons, fields and what is locked. */
+/** Bytes as stored by a version with other names for kinds, reasons, fields and lock scopes. */
 const rows: readonly (readonly [stored: string, read: object])[] = [
   [
     '{"kind":"enrol","outcome":"done","at":1700000000000,"account":"alice","reason":"given","factor":{"id":"f","kind":"bypass","name":"b"},"actor":"uid:0","until":1700000900000}',
@@ -68,7 +68,7 @@ const reasons: readonly (readonly [stored: string, read: string])[] = [
 
 describe('an event under former names', () => {
   for (const [stored, read] of rows)
-    it(`is read under those of today: ${stored.slice(0, 30)}`, () =>
+    it(`is read under the current names: ${stored.slice(0, 30)}`, () =>
       assert.deepEqual(decodeEvent(Buffer.from(stored)), read));
 
   for (const [stored, read] of reasons)
@@ -77,7 +77,7 @@ describe('an event under former names', () => {
       assert.deepEqual(decodeEvent(Buffer.from(JSON.stringify(event))), { ...event, reason: read });
     });
 
-  it('is read as it is where nothing has another name now', () => {
+  it('is read unchanged where no name has changed', () => {
     const event = {
       kind: 'login',
       outcome: 'observed',
@@ -89,13 +89,13 @@ describe('an event under former names', () => {
     assert.deepEqual(decodeEvent(Buffer.from(JSON.stringify(event))), event);
   });
 
-  it('is no event with a name that never was one', () => {
+  it('is rejected with a name that never existed', () => {
     for (const wrong of ['{"kind":"enroll"}', '[]', 'null', '{"proven":1}'])
       assert.throws(() => decodeEvent(Buffer.from(wrong)), { code: 'record-damaged' });
   });
 });
 
-describe('a trail that begins with events under former names', () => {
+describe('an audit trail that begins with events under former names', () => {
   let rig: StoreRig;
   let sealer: Sealer;
   let store: Store | undefined;
@@ -129,7 +129,7 @@ describe('a trail that begins with events under former names', () => {
     rig.remove();
   });
 
-  it('is whole, and goes on with the next event', async () => {
+  it('is valid, and continues with the next event', async () => {
     const found = await store?.checkTrail({ scan: Number.POSITIVE_INFINITY });
     assert.deepEqual([found?.faults, found?.checked, found?.unchained], [0, 4, 0]);
     const events = await store?.events({ forward: true, limit: 9 });
@@ -139,7 +139,7 @@ describe('a trail that begins with events under former names', () => {
     );
   });
 
-  it('is broken where an event was stored again under the names of today', async () => {
+  it('is broken if an event was stored again under the current names', async () => {
     await store?.close();
     const db = await openLevel(rig.directory, false);
     const { version, plaintext } = sealer.open(

@@ -10,7 +10,7 @@ import { MemoryDb } from '../../../support/memory-db.ts';
 import { SealedMemoryStore } from '../../../support/sealed-memory-store.ts';
 import { counterOf, recordOf } from '../../../support/store-records.ts';
 
-/** Counts what is read of records, and can hold reads back. */
+/** Counts reads of records, and can delay them. */
 class WatchedDb extends MemoryDb {
   reads = 0;
   held: Promise<void> | undefined;
@@ -37,7 +37,7 @@ class WatchedDb extends MemoryDb {
     return { ...batch, write };
   }
 
-  /** What is read from now on. */
+  /** Reads from now on. */
   async readBy(work: () => Promise<unknown>): Promise<number> {
     const before = this.reads;
     await work();
@@ -55,7 +55,7 @@ async function rig() {
   return { db, store };
 }
 
-/** One bit of the record on disk is changed, behind the store's back. */
+/** One bit of the record on disk is changed, without the store's knowledge. */
 function damage(db: MemoryDb, account: string): void {
   const value = db.getSync(recordKey(account));
   assert.ok(value);
@@ -63,7 +63,7 @@ function damage(db: MemoryDb, account: string): void {
   db.apply([{ key: recordKey(account), value }]);
 }
 
-describe('a known record', () => {
+describe('a cached record', () => {
   it('is read neither for a login nor for the versions of its commit', async () => {
     const { db, store } = await rig();
     const read = await db.readBy(async () => {
@@ -81,7 +81,7 @@ describe('a known record', () => {
     assert.equal(counterOf((await onDisk.account('alice')).value), 4);
   });
 
-  it('is the same for a YubiKey, which is never taken for an account', async () => {
+  it('is the same for a YubiKey counter, which is never taken for an account', async () => {
     const { db, store } = await rig();
     const token = { token: `id:${'c'.repeat(12)}`, lastPress: 5, spent: [] };
     const tokens = [{ version: 0, write: token }];
@@ -111,7 +111,7 @@ describe('a known record', () => {
     assert.equal(await put(store, 'alice', version, 9), 'conflict');
   });
 
-  it('is never an older one that a read brings after a commit', async () => {
+  it('is never replaced by an older one from a read that ends after a commit', async () => {
     for (const write of [recordOf('alice', 2), null]) {
       const { db } = await rig();
       const store = new SealedMemoryStore(db);
@@ -135,7 +135,7 @@ describe('a known record', () => {
     }
   });
 
-  it('is forgotten when it cannot be known any more what is on disk', async () => {
+  it('is dropped when the state of the disk becomes unknown', async () => {
     const { db, store } = await rig();
     const again = () => db.readBy(() => store.account('alice'));
     assert.equal(await again(), 0);
@@ -153,7 +153,7 @@ describe('a known record', () => {
     await assert.rejects(store.account('alice'), { code: 'store-closed' });
   });
 
-  it('whose entries are damaged is found by the scrub, and refused after it', async () => {
+  it('with damaged entries is found by the scrub, and refused afterwards', async () => {
     const { db, store } = await rig();
     damage(db, 'alice');
     assert.equal(counterOf((await store.account('alice')).value), 1);
@@ -163,7 +163,7 @@ describe('a known record', () => {
     await put(store, 'alice', 1, 2);
   });
 
-  it('leaves no secret in the buffers that it went through', async () => {
+  it('leaves no secret in intermediate buffers', async () => {
     const real = createSealer(keyringOf('k1'));
     const plaintexts: Buffer[] = [];
     const sealer: Sealer = {
@@ -180,7 +180,7 @@ describe('a known record', () => {
   });
 });
 
-describe('what is known', () => {
+describe('the cache', () => {
   const versioned = (account: string) => ({ value: recordOf(account), version: 1 });
   function known() {
     let now = 0;
@@ -202,7 +202,7 @@ describe('what is known', () => {
     assert.equal(records.get('alice'), undefined);
   });
 
-  it('is bounded: the one written or read longest ago is forgotten', () => {
+  it('is bounded: the entry least recently written or read is dropped', () => {
     const { records, read } = known();
     for (let index = 0; index < limits.knownRecords; index += 1) read(`user${index}`);
     records.written('user0', 2, recordOf('user0'));
@@ -212,7 +212,7 @@ describe('what is known', () => {
     assert.equal(records.get('user2')?.version, 1);
   });
 
-  it('is nothing while stopped, nor what was read before', () => {
+  it('is empty while stopped, and afterwards', () => {
     const { records, read } = known();
     const reading = records.begin('alice');
     records.stop();

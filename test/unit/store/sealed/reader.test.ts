@@ -30,7 +30,7 @@ function pairOf(account: string, version: number): MarkedRecord {
 }
 
 describe('opening record and marker', () => {
-  it('wipes what was decrypted, whether it can be decoded or not', () => {
+  it('wipes decrypted data, whether it can be decoded or not', () => {
     const pair = pairOf('alice', 7);
     assert.deepEqual(openPair(sealer, pair, decodeAccount), { value: recordOf('alice'), version: 7 });
     const refusal = { code: 'record-damaged' };

@@ -13,7 +13,7 @@ import { createRotation } from '../../../../daemon/store/sealed/rotation.ts';
 import { until } from '../../../support/rig/commands.ts';
 import { StoreRig } from '../../../support/store-rig.ts';
 
-/** Everything sealed anew with another master key, beside commits, and after a crash. */
+/** Re-encryption with another master key, during commits, and after a crash. */
 let rig: StoreRig;
 const now = 1_700_000_000_000;
 const log = createLog(() => undefined, false);
@@ -49,7 +49,7 @@ async function rotated(store: LevelStore, keyring: ReturnType<typeof load>): Pro
   assert.equal(rotation.state().kind, 'done', JSON.stringify(rotation.state()));
 }
 
-test('all of it, beside commits that go on, and the old key can go', async () => {
+test('all entries, during commits; then the old key can be removed', async () => {
   const keyring = load();
   const store = await rig.open({ keyring });
   const [old = ''] = keyring.ids;
@@ -83,7 +83,7 @@ test('all of it, beside commits that go on, and the old key can go', async () =>
   await again.close();
 });
 
-test('an entry that changed since it was read is left alone', async () => {
+test('an entry changed since it was read is skipped', async () => {
   const keyring = load();
   const store = await rig.open({ keyring });
   const snapshot = await store.snapshot();
@@ -105,7 +105,7 @@ test('an entry that changed since it was read is left alone', async () => {
   await store.close();
 });
 
-test('one that was cut off goes on after the next start', async () => {
+test('an interrupted rotation continues after the next start', async () => {
   const keyring = load();
   const store = await rig.open({ keyring });
   rotateFile();
@@ -125,14 +125,14 @@ test('one that was cut off goes on after the next start', async () => {
   await again.close();
 });
 
-test('a key is never another one under the same id, and one that is gone is missed', async () => {
+test('a key never changes under the same id, and a missing one is reported', async () => {
   const keyring = load();
   const [id = ''] = keyring.ids;
   writeFileSync(rig.key, `${id} ${Buffer.alloc(32, 3).toString('base64')}\n`);
   assert.throws(() => keyring.adopt(load()), { code: 'store-key' });
 });
 
-test('of two rotations in a row the first is never told as the end of both', async () => {
+test('the end of the first of two rotations is never reported as that of both', async () => {
   const keyring = load();
   const store = await rig.open({ keyring });
   rotateFile();
@@ -164,7 +164,7 @@ test('of two rotations in a row the first is never told as the end of both', asy
   await store.close();
 });
 
-test('an entry whose key id is damaged holds up none of the others', async () => {
+test('an entry with a damaged key id does not stop the others', async () => {
   const db = await openLevel(rig.directory, false);
   const key = recordKey('user150');
   const value = await db.get(key);
@@ -186,7 +186,7 @@ test('an entry whose key id is damaged holds up none of the others', async () =>
   await store.close();
 });
 
-test('nothing is done before all else is sealed anew, too', async () => {
+test('a rotation is not done before all entries are re-encrypted', async () => {
   const keyring = load();
   const store = await rig.open({ keyring });
   rotateFile();

@@ -57,26 +57,26 @@ const accountsOf = async (account?: string) => {
   return (await store.events(wanted)).map((event) => event.account);
 };
 const faultsOf = ({ findings }: TrailCheck) => findings.map(({ seq, fault }) => `${seq} ${fault}`);
-/** The history of people who log in now and then: each is within its share. */
+/** The history of users who log in now and then: each is within its share. */
 const people = Array.from({ length: 25 }, (_, each) => `person${each}`);
 const history = () => people.flatMap((name) => many(name, 4));
 
-describe('the size of the trail', () => {
-  it('is kept while it is written, by number', async () => {
+describe('the size of the audit trail', () => {
+  it('is bounded by number during writes', async () => {
     let most = 0;
     store.follow(() => {
       most = Math.max(most, store.health().trail?.held ?? 0);
     });
     await write(...people.flatMap((name) => many(name, 200)));
     const { trail } = store.health();
-    // What one turn adds stands above it until the next.
+    // Additions of one commit batch exceed it until the next.
     assert.ok(most <= keep + 50, `${most} events`);
     assert.ok((trail?.held ?? 0) <= keep + 50);
     assert.ok((await accountsOf()).length >= keep * 0.9);
     assert.deepEqual(faultsOf(await store.checkTrail(everything)), []);
   });
 
-  it('is kept while it is written, by bytes, however many write at once', async () => {
+  it('is bounded in bytes during writes, however many write at once', async () => {
     bounds = { keep: Number.POSITIVE_INFINITY, keepBytes: 100_000 };
     let most = 0;
     store.follow(() => {
@@ -94,14 +94,14 @@ describe('the size of the trail', () => {
   });
 });
 
-describe('an account that writes without end', () => {
-  it('pushes out nothing of what others have written, and is named in the log', async () => {
+describe('an account that writes endlessly', () => {
+  it('displaces no events of others, and is named in the log', async () => {
     await write(...history());
     await write(...many('mallory', 3_000));
     const kept = await accountsOf();
     for (const name of people) assert.equal(kept.filter((account) => account === name).length, 4, name);
     assert.deepEqual(reported, ['mallory']);
-    // It still has room itself, and the newest of it stays.
+    // It still has space itself, and keeps its newest events.
     const own = kept.filter((account) => account === 'mallory').length;
     assert.ok(own > keep / 12, `${own} events of its own`);
     const check = await store.checkTrail(everything);
@@ -111,14 +111,14 @@ describe('an account that writes without end', () => {
     assert.equal(check.dropped?.newest, eventOf('mallory').at);
   });
 
-  it('pushes out nothing of those who write between its events', async () => {
+  it('displaces no events of accounts that write in between', async () => {
     for (const name of people) await write(...many('mallory', 100), ...many(name, 4));
     const kept = await accountsOf();
     for (const name of people) assert.equal(kept.filter((account) => account === name).length, 4, name);
     assert.deepEqual(faultsOf(await store.checkTrail(everything)), []);
   });
 
-  it('the same by changes of its own, and for one that no factor vouches for', async () => {
+  it('nor by its own changes, nor without a verified factor', async () => {
     await write(...history());
     await write(...many('mallory', 2_000, { kind: 'factor-renamed', outcome: 'done', actor: 'uid:1001' }));
     await write(...many('person1', 2_000, { firstFactorVerified: false, source: '192.0.2.7' }));
@@ -133,7 +133,7 @@ describe('an account that writes without end', () => {
     assert.deepEqual(faultsOf(await store.checkTrail(everything)), []);
   });
 
-  it('many parties without a verified factor together take their part and no more', async () => {
+  it('many parties without a verified factor share one part in all', async () => {
     await write(...history());
     for (let each = 0; each < 3_000; each += 50) {
       const flood = Array.from({ length: 50 }, (_, one) => ({
@@ -149,7 +149,7 @@ describe('an account that writes without end', () => {
     }
   });
 
-  it('within its share it is like everybody: the oldest go first', async () => {
+  it('is treated like others within its share: the oldest events are dropped first', async () => {
     await write(...many('early', Math.floor(share) - 1));
     for (let each = 0; each < 100; each += 1) await write(...many(`later${each}`, 7));
     assert.deepEqual(await accountsOf('early'), []);
@@ -159,12 +159,12 @@ describe('an account that writes without end', () => {
   });
 });
 
-describe('a trail with gaps', () => {
+describe('an audit trail with gaps', () => {
   beforeEach(async () => {
     for (const name of people) await write(...many('mallory', 60), ...many(name, 4));
   });
 
-  it('is read both ways, in pages and from every place, each event once', async () => {
+  it('is read in both directions, in pages and from every position, each event once', async () => {
     const all = await store.events({ limit: 100_000, forward: true });
     const seqs = all.map(({ seq }) => seq);
     assert.equal(new Set(seqs).size, seqs.length);
@@ -191,7 +191,7 @@ describe('a trail with gaps', () => {
     }
   });
 
-  it('is one chain, from whatever place it is checked', async () => {
+  it('is one chain, from whatever position it is verified', async () => {
     const whole = await store.checkTrail(everything);
     assert.deepEqual(faultsOf(whole), []);
     assert.ok(whole.gaps > 1);
@@ -204,7 +204,7 @@ describe('a trail with gaps', () => {
     assert.deepEqual(store.health().scrub.findings, []);
   });
 
-  it('goes on after a restart, and is dropped from its beginning in the end', async () => {
+  it('continues after a restart, and is finally dropped from its beginning', async () => {
     await store.close();
     store = await open();
     await write(...history());
@@ -231,7 +231,7 @@ describe('a trail with gaps', () => {
     await asItSays();
   });
 
-  it('a gap that was made longer or put elsewhere is found', async () => {
+  it('reports a gap that was enlarged or moved', async () => {
     const sealer = createSealer(loadKeyring({ path: rig.key }));
     await store.close();
     const db = await openLevel(rig.directory, false);
@@ -261,7 +261,7 @@ describe('a trail with gaps', () => {
   }
 });
 
-/** What the store says of its trail is what stands there. */
+/** The state that the store reports equals the content. */
 async function asItSays(): Promise<void> {
   await store.close();
   const sealer = createSealer(loadKeyring({ path: rig.key }));
@@ -293,8 +293,8 @@ async function asItSays(): Promise<void> {
   store = await open();
 }
 
-describe('whatever is written and dropped in whatever order', () => {
-  it('the chain holds, and what the store says of the trail is so', async () => {
+describe('in any order of writes and drops', () => {
+  it('the chain is valid, and the reported state of the audit trail is correct', async () => {
     const step = fc.oneof(
       fc.record({
         kind: fc.constant('write' as const),

@@ -62,7 +62,7 @@ describe('the reader of LevelDB logs', () => {
     assert.deepEqual(read(Buffer.alloc(0)), { end: { kind: 'whole' }, records: [] });
   });
 
-  it('takes a last record that the file ends in for torn, and keeps all before it', () => {
+  it('treats a last record in which the file ends as torn, and keeps all before it', () => {
     const { bytes, starts } = writeLog(some);
     const last = starts.at(-1) ?? 0;
     for (let size = last + 1; size < bytes.length; size += 1) {
@@ -72,7 +72,7 @@ describe('the reader of LevelDB logs', () => {
     }
   });
 
-  it('takes a last record for torn when a part of it was never written', () => {
+  it('treats a last record as torn if a part of it was never written', () => {
     const { bytes, starts } = writeLog(some);
     const last = starts.at(-1) ?? 0;
     const zeroed = Buffer.from(bytes).fill(0, last);
@@ -84,7 +84,7 @@ describe('the reader of LevelDB logs', () => {
     assert.deepEqual(read(hole).end, { kind: 'torn', at: long.starts[1] });
   });
 
-  it('takes everything else for damage: any flipped bit, in any record, the last one included', () => {
+  it('treats everything else as damage: any flipped bit, in any record, including the last one', () => {
     const { bytes, starts } = writeLog(some.slice(0, 4));
     const flips = [...starts, ...Array.from({ length: 20 }, () => Math.floor(Math.random() * bytes.length))];
     for (const place of flips.flatMap((at) => [at, at + 2, at + 4, at + 5, at + 6])) {
@@ -97,7 +97,7 @@ describe('the reader of LevelDB logs', () => {
     }
   });
 
-  it('takes zeros in front of a whole record, and pieces in the wrong order, for damage', () => {
+  it('treats zeros before a whole record, and fragments in the wrong order, as damage', () => {
     const { bytes, starts } = writeLog(some);
     const [, second = 0, third = 0] = starts;
     assert.equal(read(Buffer.from(bytes).fill(0, second, third)).end.kind, 'damaged');
