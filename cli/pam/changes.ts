@@ -39,7 +39,7 @@ export async function enable(
     context.output.prose(`${service} is already protected; see: sallyport pam show ${service}`);
     return;
   }
-  tell(context, plan);
+  await tell(context, plan);
   const { environment } = context.world;
   const safety = await assess({
     plan,
@@ -108,19 +108,19 @@ function fitting(settings: SshdSettings): string {
   );
 }
 
-function tell({ output }: Context, plan: Plan): void {
+async function tell({ output }: Context, plan: Plan): Promise<void> {
   const others = plan.services.slice(1);
   if (others.length > 0) output.note(`Also changes: ${others.join(', ')}`);
   if (plan.from !== undefined) output.note(`Replaces ${plan.from} with ${plan.stackName}`);
-  showDiff(output, plan.files);
+  await showDiff(output, plan.files);
   for (const line of plan.lost)
     output.note(`${plan.service} no longer runs: ${line.text.replaceAll(/\s+/g, ' ')} (${placeOf(line)})`);
 }
 
-function showDiff(output: Context['output'], files: readonly FileChange[]): void {
+async function showDiff(output: Context['output'], files: readonly FileChange[]): Promise<void> {
   for (const { path, before, after } of files)
-    for (const line of unifiedDiff(path, before, after))
-      for (const row of asUtf8(line).split('\n')) output.line(row.replaceAll('\t', '    '));
+    for (const line of await unifiedDiff(path, before, after))
+      output.line(asUtf8(line).replaceAll('\t', '    '));
 }
 
 const asUtf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
@@ -184,7 +184,7 @@ async function disableOne(context: Context, service: string, options: ChangeOpti
       ? []
       : servicesReaching(files, path).filter((one) => one !== service && isService(one));
   if (others.length > 0) output.note(`Also changes: ${others.join(', ')}`);
-  showDiff(output, changes);
+  await showDiff(output, changes);
   if (options.dryRun === true) return;
   await context.prompt.confirm(
     `Remove the second factor from ${[service, ...others].join(', ')}?`,

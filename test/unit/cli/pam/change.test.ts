@@ -223,17 +223,17 @@ describe('a service of the vendor’s directory', () => {
 
 describe('a diff', () => {
   const lines = fc.array(fc.constantFrom('a', 'b', 'c', '', 'd'), { maxLength: 12 });
-  it('says what `patch` needs to make one file of the other', () => {
-    fc.assert(
-      fc.property(lines, lines, fc.boolean(), (before, after, ended) => {
+  it('says what `patch` needs to make one file of the other', async () => {
+    await fc.assert(
+      fc.asyncProperty(lines, lines, fc.boolean(), async (before, after, ended) => {
         const [was, now] = [before, after].map(
           (rows) => rows.join('\n') + (ended && rows.length > 0 ? '\n' : ''),
         );
         const path = join(directory, 'patched');
         writeFileSync(path, was ?? '');
-        const diff = unifiedDiff('patched', was, now);
+        const diff = await unifiedDiff('patched', was, now);
         if (diff.length === 0) return assert.equal(was, now);
-        const run = spawnSync('git', ['apply', '--unidiff-zero', '--recount', '-'], {
+        const run = spawnSync('git', ['apply', '-'], {
           cwd: directory,
           input: `${diff.join('\n').replace('--- patched', '--- a/patched').replace('+++ patched', '+++ b/patched')}\n`,
           encoding: 'utf8',
@@ -244,6 +244,22 @@ describe('a diff', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('counts the lines of a file that comes, goes or has one line as `diff -u` does', async () => {
+    const texts: readonly (readonly [string | undefined, string | undefined])[] = [
+      [undefined, 'a\nb\n'],
+      ['a\n', undefined],
+      ['a', 'a\n'],
+      ['a\n', 'a\n'],
+    ];
+    const diffs = await Promise.all(texts.map(([before, after]) => unifiedDiff('/f', before, after)));
+    assert.deepEqual(diffs, [
+      ['--- /dev/null', '+++ /f', '@@ -0,0 +1,2 @@', '+a', '+b'],
+      ['--- /f', '+++ /dev/null', '@@ -1 +0,0 @@', '-a'],
+      ['--- /f', '+++ /f', '@@ -1 +1 @@', '-a', '\\ No newline at end of file', '+a'],
+      [],
+    ]);
   });
 });
 
