@@ -89,6 +89,8 @@ describe('the figures of the benchmark', () => {
       'cold, p50, of pam_oath: 3 false',
       'after 5 s of rest, p50, of pam_google_authenticator: 0.8 true',
       'after 5 s of rest, slowest, of p50: 5 false',
+      'warm, p50, of the base: 0.5 true',
+      'cold, p50, of the base: 0.75 true',
       'CPU of the daemon, cold, of that of the base: 0.75 false',
       'CPU of the daemon, warm, of that of the base: 0.5 true',
       '64 clients, rate, of the better peer: 3 false',
