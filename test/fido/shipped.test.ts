@@ -104,7 +104,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
   });
 
   it('ends by its alarm when it hangs', async () => {
-    const helper = new RawHelper(soft).send(assertFrame({ deadline: parts.deadline(100) }));
+    const helper = new RawHelper(soft).send(assertFrame({ deadline: parts.deadline(2_000) }));
     await helper.said('keys');
     helper.child.kill('SIGSTOP');
     const pending = () => {
