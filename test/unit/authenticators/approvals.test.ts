@@ -16,7 +16,7 @@ import { type Asked, assertionBy, legacyKey, type SoftKey, softKey } from '../..
 import { FakeClock } from '../../support/verifier-rig.ts';
 import { facts } from '../policy/support.ts';
 
-/** Logins that wait for somebody to approve them in a browser, with real signatures. */
+/** Logins pending an approval in a browser, with real signatures. */
 
 const origin = 'https://login.example.org';
 const another = 'https://sso.login.example.org';
@@ -34,7 +34,7 @@ beforeEach(() => {
   });
 });
 
-// Whoever waits would hold the process up.
+// A pending wait would keep the process alive.
 afterEach(() => {
   for (const account of ['alice', 'bob'])
     for (const { id } of approvals.pendingOf(account)) approvals.deny(id);
@@ -62,7 +62,7 @@ function answerBy(
 const signed = (approval: Approval, changes: Asked = {}) => answerBy(key, approval.challenge, changes);
 const wait = (approval: Approval, deadline = 600_000) => approvals.wait(approval, deadline);
 
-/** How it ended for the login, or that it did not yet. */
+/** How it ended for the login, or that it is pending. */
 async function ended({ outcome }: KeyRequest): Promise<string> {
   const pending = Symbol('pending');
   const settled = await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, pending))]);
@@ -73,7 +73,7 @@ async function ended({ outcome }: KeyRequest): Promise<string> {
 const wrongNumber = ({ number }: Approval) => (number === '10' ? '11' : '10');
 
 describe('an approval', () => {
-  it('has a link of 80 random bits, a handle, a number and a challenge of its own', () => {
+  it('has a link of 80 random bits, a handle, a number and a separate challenge', () => {
     const [one, two] = [open(), open()];
     assert.match(one.id, /^[0-9a-hjkmnp-tv-z]{16}$/);
     assert.equal(one.link, `${origin}/approve#${one.id}`);
@@ -83,7 +83,7 @@ describe('an approval', () => {
     for (const field of ['id', 'handle', 'challenge'] as const) assert.notEqual(one[field], two[field]);
   });
 
-  it('is given by a key of the account, and that is what the login gets', async () => {
+  it('is given by a key of the account, and its login receives it', async () => {
     const approval = open();
     const waiting = wait(approval);
     assert.equal(await ended(waiting), 'waits');
@@ -93,7 +93,7 @@ describe('an approval', () => {
     assert.deepEqual([outcome.challenge, outcome.origin], [approval.challenge, origin]);
   });
 
-  it('may come from any origin of ours', async () => {
+  it('may come from any configured origin', async () => {
     const approval = open();
     assert.equal(
       await approvals.answer(approval.id, signed(approval, { origin: another }), undefined),
@@ -101,7 +101,7 @@ describe('an approval', () => {
     );
   });
 
-  it('may come from a key that was made for an AppID', async () => {
+  it('may come from a key created for an AppID', async () => {
     const old = legacyKey(origin);
     const question = questionFor([keyOf(old.record)], 'discouraged');
     assert.ok(question !== undefined);
@@ -112,7 +112,7 @@ describe('an approval', () => {
     );
   });
 
-  it('is given once: from two tabs at once one hears "approved", the other that it is over', async () => {
+  it('is given once: of two tabs one gets "approved", the other that it is over', async () => {
     const approval = open();
     const tabs = [signed(approval), signed(approval)].map((given) =>
       approvals.answer(approval.id, given, undefined),
@@ -122,7 +122,7 @@ describe('an approval', () => {
     assert.equal(approvals.show(approval.id), undefined);
   });
 
-  it('of one login is none of another, by link or by handle', async () => {
+  it('of one login does not apply to another, by link or by handle', async () => {
     const [one, two] = [open(), open()];
     const [first, second] = [wait(one), wait(two)];
     assert.equal(await approvals.answer(two.id, signed(one), undefined), 'refused');
@@ -139,7 +139,7 @@ describe('an approval', () => {
     ['another relying party', { rpId: 'evil.example' }],
   ];
   for (const [what, changes] of wrong)
-    it(`with ${what} is none, and may be tried again`, async () => {
+    it(`with ${what} is rejected, and may be retried`, async () => {
       const approval = open();
       const waiting = wait(approval);
       assert.equal(await approvals.answer(approval.id, signed(approval, changes), undefined), 'refused');
@@ -147,7 +147,7 @@ describe('an approval', () => {
       assert.equal(await approvals.answer(approval.id, signed(approval), undefined), 'approved');
     });
 
-  it('by a key of another account is none, under its own id and under a borrowed one', async () => {
+  it('by a key of another account is rejected, under its own id and under a borrowed one', async () => {
     const approval = open();
     const bobs = answerBy(softKey({ id: 'w2' }), approval.challenge);
     assert.equal(await approvals.answer(approval.id, bobs, undefined), 'refused');
@@ -155,7 +155,7 @@ describe('an approval', () => {
     assert.equal(await approvals.answer(approval.id, borrowed, undefined), 'refused');
   });
 
-  it('ends after three that are none', async () => {
+  it('ends after three rejected ones', async () => {
     const approval = open();
     const waiting = wait(approval);
     const bad = () => approvals.answer(approval.id, signed(approval, { wrongSignature: true }), undefined);
@@ -166,7 +166,7 @@ describe('an approval', () => {
     assert.equal(await ended(waiting), 'denied');
   });
 
-  it('with what is no JSON, no signature, nothing: none, and nothing is thrown', async () => {
+  it('without JSON, signature or anything is rejected, and nothing is thrown', async () => {
     const approval = open();
     const nothing = { clientDataJSON: '', authenticatorData: '', signature: '' };
     const { credentialId } = key.record;
@@ -178,7 +178,7 @@ describe('an approval', () => {
 });
 
 describe('an id', () => {
-  it('that is stale, guessed, cut or empty is of no approval', async () => {
+  it('that is stale, guessed, cut or empty belongs to no approval', async () => {
     const approval = open();
     for (const id of ['', 'x', approval.id.slice(1), approval.id.toUpperCase(), approval.number, 'alice']) {
       assert.equal(approvals.show(id), undefined, id);
@@ -188,13 +188,13 @@ describe('an id', () => {
     assert.notEqual(approvals.show(approval.id), undefined);
   });
 
-  it('by the link shows that it is: the number may be seen, and need not be typed', () => {
+  it('in the link shows the number, which need not be typed', () => {
     const approval = open();
     assert.equal(approvals.show(approval.id)?.byLink, true);
     assert.equal(approvals.show(approval.handle)?.byLink, false);
   });
 
-  it('by the handle needs the number', async () => {
+  it('in the handle needs the number', async () => {
     const approval = open();
     assert.equal(await approvals.answer(approval.handle, signed(approval), approval.number), 'approved');
     const without = open();
@@ -204,7 +204,7 @@ describe('an id', () => {
   });
 
   for (const by of ['id', 'handle'] as const)
-    it(`with one wrong number ends it, by the ${by}, whoever's key it is`, async () => {
+    it(`with one wrong number ends the approval, by the ${by}, whatever key signed`, async () => {
       const approval = open();
       const waiting = wait(approval);
       const given = signed(approval);
@@ -222,7 +222,7 @@ describe('an id', () => {
     }
   });
 
-  it('denied while the signature is checked lets nobody in', async () => {
+  it('denied while the signature is verified allows no login', async () => {
     const approval = open();
     const waiting = wait(approval);
     const answering = approvals.answer(approval.id, signed(approval), undefined);
@@ -233,7 +233,7 @@ describe('an id', () => {
 });
 
 describe('its time', () => {
-  it('is 90 seconds, by a clock that is never set', async () => {
+  it('is 90 seconds, by a monotonic clock', async () => {
     const [early, late] = [open(), open()];
     clock.at += 86_400_000;
     clock.mono += 90_000 - 1;
@@ -254,14 +254,14 @@ describe('its time', () => {
     assert.equal(await approvals.answer(approval.id, signed(approval), undefined), 'over');
   });
 
-  it('running out while the signature is checked makes it none', async () => {
+  it('ending while the signature is verified makes it rejected', async () => {
     const approval = open();
     const answering = approvals.answer(approval.id, signed(approval), undefined);
     clock.mono += 90_000;
     assert.equal(await answering, 'over');
   });
 
-  it('is over when the login is', async () => {
+  it('ends with the login', async () => {
     const approval = open();
     const waiting = wait(approval);
     waiting.cancel();
@@ -270,22 +270,22 @@ describe('its time', () => {
     assert.deepEqual(approvals.pendingOf('alice'), []);
   });
 
-  it('leaves nothing behind, of a login that never waited neither', () => {
+  it('leaves nothing behind, also for a login that never waited', () => {
     open();
     open('bob');
     clock.mono += limits.approvalDeadline;
     assert.deepEqual([approvals.pendingOf('alice'), approvals.pendingOf('bob')], [[], []]);
   });
 
-  it('that was over before the login came to wait is over for it', async () => {
+  it('ended before the login waits ends for it', async () => {
     const approval = open();
     approvals.deny(approval.id);
     assert.equal(await ended(wait(approval)), 'no-touch');
   });
 });
 
-describe('how many wait', () => {
-  it('of one account three, and the oldest gives way; those of others stay', async () => {
+describe('pending approvals', () => {
+  it('of one account are three, and the oldest is displaced; those of others stay', async () => {
     const bobs = wait(open('bob'));
     const all = Array.from({ length: 4 }, () => open());
     const waiting = all.map((approval) => wait(approval));
@@ -297,13 +297,13 @@ describe('how many wait', () => {
     assert.equal(await ended(bobs), 'waits');
   });
 
-  it('one that gave way while somebody waited ends that login', async () => {
+  it('end the login when displaced', async () => {
     const first = wait(open());
     for (let times = 0; times < 3; times += 1) open();
     assert.equal(await ended(first), 'cancelled');
   });
 
-  it('those that ran out take no place', async () => {
+  it('take no slot once they expired', async () => {
     for (let times = 0; times < 3; times += 1) open();
     clock.mono += limits.approvalDeadline;
     open();
@@ -311,7 +311,7 @@ describe('how many wait', () => {
   });
 });
 
-describe('who follows', () => {
+describe('followers', () => {
   const reported = (account: string) => {
     const heard: string[] = [];
     const stop = approvals.follow(account, ({ approval, over }) =>
@@ -320,7 +320,7 @@ describe('who follows', () => {
     return { heard, stop };
   };
 
-  it('hears of one account alone, what begins and what ends, each once', () => {
+  it("receive only their own account's approvals, begin and end, each once", () => {
     const [alice, bob] = [reported('alice'), reported('bob')];
     const approval = open();
     const other = open('bob');
@@ -331,7 +331,7 @@ describe('who follows', () => {
     assert.deepEqual(bob.heard, ['bob waits', 'bob over']);
   });
 
-  it('hears nothing once it stopped; others do', () => {
+  it('receive nothing once stopped; others do', () => {
     const [one, two] = [reported('alice'), reported('alice')];
     one.stop();
     one.stop();
@@ -339,7 +339,7 @@ describe('who follows', () => {
     assert.deepEqual([one.heard, two.heard], [[], ['alice waits']]);
   });
 
-  it('hears of one that ran out', async () => {
+  it('receive expiries', async () => {
     const { heard } = reported('alice');
     open();
     clock.mono += limits.approvalDeadline;

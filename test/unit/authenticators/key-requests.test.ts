@@ -11,7 +11,7 @@ import { FakeKeys } from '../../support/fake-keys.ts';
 import { hostWith } from '../../support/host.ts';
 import { legacyKey, rpId, softKey } from '../../support/soft-keys.ts';
 
-/** What keys are asked: one account must not be able to hold what no question can, or no key of it would blink. */
+/** Requests to security keys: one account must not store more than a request can hold, or no key of it would blink. */
 
 const longId = (number: number) => {
   const bytes = Buffer.alloc(limits.credentialIdLength, number);
@@ -20,7 +20,7 @@ const longId = (number: number) => {
 const appId = (number: number) => `https://${String(number).padStart(limits.appIdLength - 8, 'x')}`;
 const most = limits.factorsPerAccount;
 
-describe('a question to the keys', () => {
+describe('a request to the keys', () => {
   const asked = (credentials: readonly CredentialRecord[]) => {
     const keys = new FakeKeys();
     const question = questionFor(credentials.map(keyOf), 'preferred');
@@ -39,12 +39,12 @@ describe('a question to the keys', () => {
     return question.groups;
   };
 
-  it('holds all that an account can have of usual keys', () => {
+  it('holds all usual keys of an account', () => {
     const keys = Array.from({ length: most }, () => softKey().record);
     assert.deepEqual(asked(keys), [{ rpId, credentialIds: keys.map(({ credentialId }) => credentialId) }]);
   });
 
-  it('can be asked whatever the account has, and ours come first', () => {
+  it('can be made whatever the account has, with those of the configured relying party first', () => {
     const ours = softKey({ credentialId: longId(99) }).record;
     const olds = Array.from({ length: most - 1 }, (_, number) => {
       return legacyKey(appId(number), { credentialId: longId(number) }).record;
@@ -54,7 +54,7 @@ describe('a question to the keys', () => {
     assert.ok(groups.length > 5);
   });
 
-  it('names no more relying parties than the helper takes', () => {
+  it('names no more relying parties than the helper accepts', () => {
     const olds = Array.from({ length: most }, (_, number) => legacyKey(`pam://host${number}`).record);
     assert.equal(asked(olds).length, limits.fidoParties);
   });
@@ -95,15 +95,15 @@ describe('a legacy credential', () => {
       ...part,
     });
 
-  it('has an id that a key can say, written as it will be', () => {
+  it('has an id that a key can send, in canonical form', () => {
     for (const credentialId of ['QQ', longId(1)])
       assert.equal(written({ credentialId }).credentialId, credentialId);
-    // No byte at all; bits left over; padding; the other alphabet; longer than an id may be.
+    // No byte at all; bits left over; padding; the other alphabet; longer than allowed.
     for (const credentialId of ['', 'Q', 'QR', 'QQ==', 'a+/b', 'a b', `${longId(1)}AA`])
       assert.throws(() => written({ credentialId }), { code: 'bad-secret' }, credentialId);
   });
 
-  it('is for a relying party that the helper takes', () => {
+  it('is for a relying party that the helper accepts', () => {
     const longest = appId(1);
     assert.equal(longest.length, limits.appIdLength);
     assert.equal(written({ appId: longest }).appId, longest);

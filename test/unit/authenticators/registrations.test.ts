@@ -39,7 +39,7 @@ interface Answered {
   readonly registration: Registration;
 }
 
-/** What a key says when it is asked for a credential. @param change of what came back */
+/** What a key returns when a credential is requested. @param change of the result */
 function answered(
   request: Partial<CredentialRequest> = {},
   said: { challenge?: string; origin?: string; type?: 'webauthn.get' | 'webauthn.create' } = {},
@@ -68,7 +68,7 @@ const refused = (why: RegExp) => ({ code: 'key-refused', message: why });
 const add = (request: Partial<CredentialRequest> = {}, wanted = anyModel) =>
   verifyRegistration(answered(request).registration, wanted);
 
-/** The attestation object with something in it changed. */
+/** The attestation object with a change. */
 function changed(of: Buffer, change: (map: CborMap) => CborMap): Buffer {
   const map = decode(of);
   assert.ok(map instanceof Map);
@@ -102,7 +102,7 @@ const u2fBy = (certified: Certified): Attestation => {
 const nobodys = newAttestationCertificate(newRoot('Nobody’s root'), defaultAaguid);
 const bare = newAttestationCertificate(root);
 
-describe('where any model will do', () => {
+describe('if any model is accepted', () => {
   const kinds: [string, Partial<CredentialRequest>][] = [
     ['none', { attestation: 'none' }],
     ['packed by the key itself', { attestation: 'self' }],
@@ -116,7 +116,7 @@ describe('where any model will do', () => {
     ],
   ];
   for (const [what, request] of kinds)
-    it(`attestation ${what} makes a credential, and proves no model`, async () => {
+    it(`attestation ${what} creates a credential, and attests no model`, async () => {
       const { made, registration } = answered(request);
       const credential = await verifyRegistration(registration, anyModel);
       assert.deepEqual(
@@ -141,7 +141,7 @@ describe('where any model will do', () => {
     ['is empty', cborMap()],
   ];
   for (const [what, statement] of statements)
-    it(`a statement that ${what} is not looked at`, async () => {
+    it(`a statement that ${what} is not verified`, async () => {
       const { registration } = answered();
       const attestationObject = changed(registration.attestationObject, withPart('attStmt', statement));
       assert.equal(
@@ -150,7 +150,7 @@ describe('where any model will do', () => {
       );
     });
 
-  it('a format that nobody knows is not looked at', async () => {
+  it('an unknown format is not verified', async () => {
     const { registration } = answered();
     const attestationObject = changed(registration.attestationObject, withPart('fmt', 'whatever'));
     await verifyRegistration({ ...registration, attestationObject }, anyModel);
@@ -186,7 +186,7 @@ describe('where any model will do', () => {
     ],
   ];
   for (const [what, change] of broken)
-    it(`an attestation object that is ${what} is refused`, async () => {
+    it(`an attestation object that is ${what} is rejected`, async () => {
       const { registration } = answered({ attestation: 'none' });
       const attestationObject = change(registration.attestationObject);
       await assert.rejects(verifyRegistration({ ...registration, attestationObject }, anyModel), {
@@ -199,11 +199,11 @@ describe('where any model will do', () => {
     ['eddsa', eddsa],
     ['rs256', rs256],
   ] as const)
-    it(`takes ${name}`, async () => assert.equal((await add({ algorithm })).algorithm, name));
+    it(`accepts ${name}`, async () => assert.equal((await add({ algorithm })).algorithm, name));
 
-  it('takes no other algorithm, whatever the key says', async () => {
+  it('accepts no other algorithm, whatever the key reports', async () => {
     const { made, registration } = answered({ attestation: 'none' });
-    // In the COSE key stands 03 26: alg -7. 38 22 is -35 (ES384), 38 23 is -36.
+    // The COSE key contains 03 26: alg -7. 38 22 is -35 (ES384), 38 23 is -36.
     for (const other of ['3822', '3823', '382e']) {
       const hex = made.authData.toString('hex');
       const authData = Buffer.from(hex.replace('0102032620', `010203${other}20`), 'hex');
@@ -216,13 +216,13 @@ describe('where any model will do', () => {
     }
   });
 
-  it('keeps what the key counted, and that it is resident where that was asked', async () => {
+  it("stores the key's counter, and that it is resident if requested", async () => {
     const credential = await add({ counter: 41 }, { ...anyModel, residentKey: true });
     assert.deepEqual([credential.counter, credential.resident], [41, true]);
   });
 });
 
-describe('a registration is refused', () => {
+describe('a registration is rejected', () => {
   const rows: [string, () => Registration, RegExp][] = [
     ['for another challenge', () => answered({}, { challenge: 'AAAA' }).registration, /challenge/],
     ['from another origin', () => answered({}, { origin: `https://${rpId}` }).registration, /origin/],
@@ -244,7 +244,7 @@ describe('a registration is refused', () => {
   for (const [what, registration, why] of rows)
     it(what, () => assert.rejects(verifyRegistration(registration(), anyModel), refused(why)));
 
-  it('without user verification where the realm wants it, and only there', async () => {
+  it('without user verification if the realm requires it, and only then', async () => {
     const required: Wanted = { ...anyModel, userVerification: 'required' };
     await assert.rejects(add({}, required), refused(/verif/));
     await add({ uv: true }, required);
@@ -252,7 +252,7 @@ describe('a registration is refused', () => {
   });
 });
 
-describe('where a realm allows only some models', () => {
+describe('if a realm accepts only some models', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
   after(() => rmSync(directory, { recursive: true }));
   let files = 0;
@@ -282,7 +282,7 @@ describe('where a realm allows only some models', () => {
   });
   const attested = { attestation: packedBy(maker) };
 
-  it('one that a root of its statement vouches for is taken, and the record says so', async () => {
+  it('one attested by a root of its statement is accepted, and the record says so', async () => {
     const credential = await add(attested, good);
     assert.deepEqual([credential.attested, credential.aaguid], [true, model]);
     for (const metadata of [
@@ -299,7 +299,7 @@ describe('where a realm allows only some models', () => {
       assert.equal((await add(attested, allowing(metadata))).attested, true);
   });
 
-  it('the rest of what is checked is checked there too', async () => {
+  it('all other checks apply too', async () => {
     const { registration } = answered(attested, { challenge: 'AAAA' });
     await assert.rejects(verifyRegistration(registration, good), refused(/challenge/));
     await assert.rejects(add(attested, { ...good, userVerification: 'required' }), refused(/verif/));
@@ -326,9 +326,9 @@ describe('where a realm allows only some models', () => {
     ['a certificate that only stands beside the root', { attestation: packedBy(nobodys, root.certificate) }],
   ];
   for (const [what, request] of proofless)
-    it(`${what} proves nothing`, () => assert.rejects(add(request, good), refused(/./)));
+    it(`${what} attests nothing`, () => assert.rejects(add(request, good), refused(/./)));
 
-  it('self attestation with the model of an allowed key proves nothing, nor does U2F’s zero where that is allowed', async () => {
+  it('self attestation with the model of an accepted key attests nothing, nor does U2F’s zero AAGUID if that is accepted', async () => {
     const zero = '00000000-0000-0000-0000-000000000000';
     const wanted = allowing([statement({ aaguid: zero }), statement()], [zero, model]);
     await assert.rejects(
@@ -379,7 +379,7 @@ describe('where a realm allows only some models', () => {
     ['entries that are rubbish', () => allowing([null, 7, 'text', [], { metadataStatement: 7 }]), attested],
   ];
   for (const [what, wanted, request] of models)
-    it(`${what}: refused`, () => assert.rejects(add(request, wanted()), refused(/./)));
+    it(`${what}: rejected`, () => assert.rejects(add(request, wanted()), refused(/./)));
 
   for (const status of [
     'REVOKED',
@@ -388,7 +388,7 @@ describe('where a realm allows only some models', () => {
     'USER_KEY_PHYSICAL_COMPROMISE',
     'USER_VERIFICATION_BYPASS',
   ])
-    it(`a model with the report ${status} is refused, and stays so`, async () => {
+    it(`a model with the report ${status} is rejected, and stays rejected`, async () => {
       const reports = [{ status: 'FIDO_CERTIFIED' }, { status }, { status: 'UPDATE_AVAILABLE' }];
       const bad = { metadataStatement: statement(), statusReports: reports };
       await assert.rejects(add(attested, allowing({ entries: [bad] })), refused(/metadata/));
@@ -408,18 +408,18 @@ describe('where a realm allows only some models', () => {
     ['is too large', () => written(JSON.stringify([statement()]).padEnd(limits.metadataFile + 1))],
   ];
   for (const [what, file] of unreadable)
-    it(`a file that ${what} is no way round`, () =>
+    it(`a file that ${what} does not bypass this`, () =>
       assert.rejects(add(attested, { ...anyModel, models: { aaguids: [model], metadataFile: file() } }), {
         code: 'metadata-unreadable',
       }));
 
-  it('a file of just the size that is allowed is read', async () => {
+  it('a file of exactly the maximum size is read', async () => {
     const text = JSON.stringify([statement()]);
     const metadataFile = written(text.padEnd(limits.metadataFile));
     await add(attested, { ...anyModel, models: { aaguids: [model], metadataFile } });
   });
 
-  it('realms with other files do not mix, though they ask at the same time', async () => {
+  it('realms with different files do not mix, even concurrently', async () => {
     const theirs = newRoot('their root');
     const theirMaker = newAttestationCertificate(theirs, defaultAaguid);
     const wanted = [good, allowing([statement({}, theirs)]), anyModel] as const;
@@ -439,13 +439,13 @@ describe('where a realm allows only some models', () => {
     );
   });
 
-  it('what one realm allows is forgotten when the next one asks', async () => {
+  it('what one realm accepts is not used for the next request of another', async () => {
     await add(attested, good);
     await assert.rejects(add(attested, allowing([])), refused(/metadata/));
     assert.equal((await add(attested, anyModel)).attested, false);
   });
 
-  it('a certificate that names a list of the revoked has it asked for by fetch alone, which the daemon forbids', async () => {
+  it('a certificate with a revocation list needs fetch, which the daemon forbids', async () => {
     const url = 'http://crl.example.org/revoked.crl';
     const listed = packedBy(newAttestationCertificate(root, defaultAaguid, url));
     await add({ attestation: listed }, anyModel);

@@ -26,7 +26,7 @@ afterEach(() => {
 
 type Fields = Record<string, string>;
 
-/** As the protocol says, and not as the client does it. */
+/** As the protocol specifies it, and not as the client does it. */
 function signed(fields: Fields, under = key): string {
   const text = Object.keys(fields)
     .sort()
@@ -73,7 +73,7 @@ async function whyNot(listener: RequestListener, changes: Partial<ValidationOpti
 }
 
 describe('one server', () => {
-  it('is asked with id, OTP, a new nonce and a signature over all of them', async () => {
+  it('is sent id, OTP, a new nonce and a signature over all of them', async () => {
     const seen: Fields[] = [];
     const server = await serve((request, response) => {
       seen.push(asked(request));
@@ -88,7 +88,7 @@ describe('one server', () => {
     assert.equal(new Set(seen.map(({ nonce }) => nonce)).size, 20);
   });
 
-  it('says that an OTP is wrong, or was used', async () => {
+  it('reports that an OTP is wrong, or was used', async () => {
     for (const [status, reason] of [
       ['BAD_OTP', 'wrong'],
       ['REPLAYED_OTP', 'replay'],
@@ -97,7 +97,7 @@ describe('one server', () => {
       assert.deepEqual(await validate([await serve(answering(status))]), { outcome: 'refused', reason });
   });
 
-  it('that cannot say is no verdict, and the reason is told', async () => {
+  it('without a result is no verdict, and the reason is reported', async () => {
     for (const [status, why] of [
       ['BACKEND_ERROR', /internal error/],
       ['NOT_ENOUGH_ANSWERS', /peers/],
@@ -112,7 +112,7 @@ describe('one server', () => {
       assert.match(await whyNot(answering(status)), why);
   });
 
-  it('that lies is not believed, whatever it says', async () => {
+  it('with a forged response is not trusted, whatever it reports', async () => {
     for (const status of ['OK', 'BAD_OTP', 'REPLAYED_OTP']) {
       assert.match(await whyNot(answering(status, {}, randomBytes(20))), /signature is wrong/);
       assert.match(await whyNot(answering(status, { nonce: 'f'.repeat(32) })), /another request/);
@@ -133,7 +133,7 @@ describe('one server', () => {
     assert.match(await whyNot(twice), /malformed/);
   });
 
-  it('that is rubbish, endless, cut off or elsewhere is no verdict', async () => {
+  it('that sends garbage, endless data, cut responses or redirects is no verdict', async () => {
     assert.match(await whyNot((_, response) => response.end('rubbish\r\n')), /malformed/);
     for (let time = 0; time < 50; time += 1) await whyNot((_, response) => response.end(randomBytes(500)));
     assert.match(await whyNot((_, response) => response.end('a'.repeat(100_000))), /too long/);
@@ -160,7 +160,7 @@ describe('one server', () => {
 });
 
 describe('several servers', () => {
-  it('are asked at once, and the first verdict decides; the others are let go', async () => {
+  it('are asked concurrently, and the first verdict decides; the other requests are aborted', async () => {
     let ended = 0;
     const hangs: RequestListener = (request) => request.socket.on('close', () => (ended += 1));
     const away = 'http://127.0.0.1:1/';
@@ -220,11 +220,11 @@ describe('over TLS', () => {
       await serve(answering('OK'), createTlsServer({ key: pem(`${name}.key`), cert: pem(`${name}.pem`) }))
     ).replace('http:', 'https:');
 
-  it('believes the CA that it was given, for the name that was asked', async () => {
+  it('accepts the configured CA, for the requested name', async () => {
     assert.deepEqual(await validate([await tls('right')], { ca: pem('right.pem') }), { outcome: 'valid' });
   });
 
-  it('refuses a certificate of another name, or of another CA', async () => {
+  it('rejects a certificate of another name, or of another CA', async () => {
     for (const [name, ca] of [
       ['other', 'other'],
       ['right', 'other'],

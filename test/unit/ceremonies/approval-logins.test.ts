@@ -15,7 +15,7 @@ import { until } from '../../support/until.ts';
 import { phone } from '../control/records.ts';
 import { facts } from '../policy/support.ts';
 
-/** From the prompt of a login to the page that approves it: whose it is, who sees it, and what it lets in. */
+/** From the prompt of a login to the page that approves it: whose it is, which users see it, and what it allows. */
 
 let rig: ControlRig;
 let key: SoftKey;
@@ -51,7 +51,7 @@ function answerOf({ challenge }: Approval, by: SoftKey = key): ApprovalAnswerBod
     signature: made.signature.toString('base64url'),
   };
 }
-/** What the login makes of it. */
+/** What the login does with it. */
 async function verdictOf(opening: Opening & { kind: 'ask' }, by = key): Promise<Verdict> {
   const approval = approvalIn(opening);
   const { outcome } = rig.approvals.wait(approval, 60_000);
@@ -62,7 +62,7 @@ async function verdictOf(opening: Opening & { kind: 'ask' }, by = key): Promise<
 }
 
 describe('an approval', () => {
-  it('lets the login in, by one commit with its event', async () => {
+  it('accepts the login, in one commit with its event', async () => {
     const verdict = await verdictOf(await open());
     assert.ok(verdict.kind === 'accepted' && verdict.result === 'success');
     assert.deepEqual(trailOf(rig), ['login success verified']);
@@ -70,19 +70,19 @@ describe('an approval', () => {
     assert.deepEqual([event?.service, event?.source, event?.factor?.id], ['sshd', '192.0.2.7', 'w1']);
   });
 
-  it('of a key that was taken away meanwhile lets nobody in', async () => {
+  it('of a key that was removed meanwhile is refused', async () => {
     const opening = await open();
     await rig.store.put('alice', { factors: [phone] });
     assert.notEqual((await verdictOf(opening)).kind, 'accepted');
   });
 
-  it('while everything is locked lets nobody in', async () => {
+  it('during a full lockout is refused', async () => {
     const opening = await open();
     await rig.store.put('alice', { lock: { codes: 0, any: 10, lockedAt: Date.now() } });
     assert.notEqual((await verdictOf(opening)).kind, 'accepted');
   });
 
-  it('carried over into another login is worth nothing there', async () => {
+  it('transferred to another login has no effect there', async () => {
     const [one, two] = [await open(), await open()];
     const approval = approvalIn(one);
     const { outcome } = rig.approvals.wait(approval, 60_000);
@@ -103,20 +103,20 @@ describe('its link', () => {
   };
   const cockpit = { service: 'cockpit', reachesPerson: false };
 
-  it('is shown where it is known to reach the person, and nowhere else', async () => {
+  it('is shown if it is known to reach the user, and never otherwise', async () => {
     assert.equal(await shownIn({}), true);
     assert.equal(await shownIn(cockpit), false);
     assert.equal(await shownIn({ reachesPerson: false }), false);
   });
 
-  it('is shown where the administrator says so', async () => {
+  it('is shown if the administrator allows it', async () => {
     rig.setConfig(`secrets_in = ["cockpit"]\n${realms}`);
     await client().reload();
     assert.equal(await shownIn(cockpit), true);
     assert.equal(await shownIn({ ...cockpit, service: 'vsftpd' }), false);
   });
 
-  it('is not needed: a page of the person’s own hears of the login, without it', async () => {
+  it('is not needed: the user’s own page is notified without it', async () => {
     const heard: { approval: Approval; over: boolean }[] = [];
     const stop = rig.approvals.follow('alice', (reported) => heard.push(reported));
     const opening = await open(cockpit);
@@ -129,22 +129,22 @@ describe('its link', () => {
   });
 });
 
-describe('no approval is raised', () => {
+describe('no approval is created', () => {
   const none = () => assert.deepEqual(rig.approvals.pendingOf('alice'), []);
 
-  it('by a login that is not proven', async () => {
+  it('by an unverified login', async () => {
     const { key: offer } = await open({ firstFactorVerified: false });
     assert.equal(offer, undefined);
     none();
   });
 
-  it('by a program of the user’s own, nor where the answer takes in the password', async () => {
+  it("by a user's own program, nor if the answer contains the password", async () => {
     await open({ rootSocket: false, firstFactorVerified: false });
     await open({ mode: 'password-and-code' });
     none();
   });
 
-  it('for somebody who has no key, for whom nothing is needed, or who is refused', async () => {
+  it('for a user without a key, one who needs no factor, or one who is refused', async () => {
     await rig.store.put('alice', { factors: [phone] });
     await open();
     await rig.store.put('alice', { factors: [{ ...key.record, enabled: false }] });
@@ -157,7 +157,7 @@ describe('no approval is raised', () => {
     none();
   });
 
-  it('where there is no portal', async () => {
+  it('if there is no portal', async () => {
     rig.setConfig(realms.replace(/\[portal\][\s\S]*?\n\n/, ''));
     await client().reload();
     await open();
@@ -173,7 +173,7 @@ describe('su that asks its caller', () => {
     await client().reload();
   });
 
-  it('raises one of the caller, whose keys answer: the target’s neither see nor answer it', async () => {
+  it('creates one for the caller, whose keys answer: the target’s neither see nor answer it', async () => {
     const carols = softKey({ id: 'w9' });
     await rig.store.put('carol', { factors: [carols.record] });
     const opening = await open({ service: 'su', realUid: uids.carol });
@@ -193,7 +193,7 @@ describe('su that asks its caller', () => {
     assert.deepEqual([event?.account, event?.caller], ['alice', 'carol']);
   });
 
-  it('raises none for a caller who is no account', async () => {
+  it('creates none for a caller without an account', async () => {
     assert.equal(
       (await rig.verifier.open(facts({ ...ssh, service: 'su', realUid: 4_242 }), rig.host)).kind,
       'done',
@@ -203,7 +203,7 @@ describe('su that asks its caller', () => {
 });
 
 describe('the page', () => {
-  it('says what it is about, and warns where the browser is somewhere else', async () => {
+  it('shows what it is about, and warns if the browser has another address', async () => {
     const approval = approvalIn(await open({ tty: 'pts/1' }));
     const view = await client().approval(approval.id, '192.0.2.7');
     const { key: asked, ...rest } = view;
@@ -229,7 +229,7 @@ describe('the page', () => {
     assert.equal((await client().approval(approval.id, '::ffff:192.0.2.7')).elsewhere, false);
   });
 
-  it('of somebody who was told by the portal says neither number nor link', async () => {
+  it('of a user notified by the portal shows neither number nor link', async () => {
     const approval = approvalIn(await open());
     const view = await client().approval(approval.handle, undefined);
     assert.equal(view.number, undefined);
@@ -238,13 +238,13 @@ describe('the page', () => {
     assert.equal(view.id, approval.handle);
   });
 
-  it('shows no control characters of what a program said', async () => {
+  it('shows no control characters from a program', async () => {
     const approval = approvalIn(await open({ service: 's\u001b[2Jshd', rhost: 'h\u202eost', tty: '\u0007' }));
     const { service, tty } = await client().approval(approval.id, undefined);
     assert.deepEqual([service, tty], ['s?[2Jshd', '?']);
   });
 
-  it('tells nothing of ids that are none', async () => {
+  it('reveals nothing for invalid ids', async () => {
     const code = await client()
       .approval('0123456789abcdef', undefined)
       .then(() => 'ok', codeOf);
@@ -252,7 +252,7 @@ describe('the page', () => {
     assert.equal((await client().denyApproval('0123456789abcdef')).outcome, 'over');
   });
 
-  it('is the portal’s alone: no user, nor an administrator, shows, answers or denies', async () => {
+  it('is only for the portal: no user or administrator can show, answer or deny', async () => {
     const { id } = approvalIn(await open());
     const calls = [
       { method: 'GET', path: `/v1/approvals/${id}` },
@@ -266,8 +266,8 @@ describe('the page', () => {
   });
 });
 
-describe('who follows', () => {
-  it('hears of its own account, without number and link, what waits and what is over', async () => {
+describe('followers', () => {
+  it("receive only their own account's pending and ended approvals, without number and link", async () => {
     const waiting = approvalIn(await open());
     const heard: string[] = [];
     const response = await new Promise<IncomingMessage>((resolve, reject) => {

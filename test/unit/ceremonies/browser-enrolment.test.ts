@@ -13,7 +13,7 @@ import { asked, callers, knows, origin, realms, withPassword } from '../../suppo
 import { assertionBy, softKey } from '../../support/soft-keys.ts';
 import { phone } from '../control/records.ts';
 
-/** Security keys that are added in a browser: what it is asked for, and what it may answer. */
+/** Security keys added in a browser: requests and valid responses. */
 
 let rig: ControlRig;
 let client: ControlClient;
@@ -29,7 +29,7 @@ interface Said extends Partial<CredentialRequest> {
   readonly challenge?: string;
   readonly type?: 'webauthn.create' | 'webauthn.get';
 }
-/** What a browser makes of it. */
+/** The response of a browser. */
 function made(options: CreationOptionsView, said: Said = {}) {
   const { json, hash } = clientData(
     said.type ?? 'webauthn.create',
@@ -54,7 +54,7 @@ const outcome = (of: Promise<unknown>) => of.then(() => 'added', codeOf);
 const factors = async (account = 'alice') => (await rig.store.get(account))?.factors ?? [];
 
 describe('a browser', () => {
-  it('is asked for a new key as it needs it', async () => {
+  it('gets the request for a new key in its format', async () => {
     const held = softKey();
     await rig.store.put('alice', { factors: [phone, held.record] });
     const { options } = await client.beginKey('alice', { name: 'blue', origin });
@@ -87,7 +87,7 @@ describe('a browser', () => {
     assert.equal(one.options.user.id, two.options.user.id);
   });
 
-  it('is to prove the model where the realm allows only some', async () => {
+  it('must attest the model if the realm accepts only some', async () => {
     const rp = { rpId: 'login.example.org', rpName: 'Example' };
     const keys = createBrowserKeys({
       verifier: {
@@ -114,15 +114,15 @@ describe('a browser', () => {
     );
   });
 
-  it('is asked for nothing where there is no relying party', async () => {
+  it('gets no request without a relying party', async () => {
     rig.setConfig('[[realm]]\nname = "everyone"\nrequire = "any"\n');
     await client.reload();
     assert.equal(await outcome(client.beginKey('alice', { origin })), 'no-relying-party');
   });
 });
 
-describe('a key that was made', () => {
-  it('is added with its event, and lets its person in', async () => {
+describe('a new key', () => {
+  it('is added with its event, and its user can log in', async () => {
     await rig.store.put('alice', { factors: [phone] });
     const { id, options } = await client.beginKey('alice', { name: 'blue', origin });
     const { body, credential } = made(options);
@@ -145,7 +145,7 @@ describe('a key that was made', () => {
     assert.equal(answer.step.kind, 'done');
   });
 
-  it('is added once, from two tabs at once too', async () => {
+  it('is added once, even from two tabs at once', async () => {
     const { id, options } = await client.beginKey('alice', { origin });
     const { body } = made(options);
     const twice = [client.finishKey('alice', id, body), client.finishKey('alice', id, body)];
@@ -153,7 +153,7 @@ describe('a key that was made', () => {
     assert.equal((await factors()).length, 1);
   });
 
-  it('is added in time, by a clock that is never set', async () => {
+  it('is added within a time limit, by a monotonic clock', async () => {
     const [early, late] = [
       await client.beginKey('alice', { origin }),
       await client.beginKey('alice', { origin }),
@@ -179,7 +179,7 @@ describe('a key that was made', () => {
     ['with nobody there', { up: false }],
   ];
   for (const [what, said] of wrong)
-    it(`${what} is not added, and the challenge is gone`, async () => {
+    it(`${what} is not added, and the challenge is void`, async () => {
       const { id, options } = await client.beginKey('alice', { origin });
       assert.equal(await outcome(client.finishKey('alice', id, made(options, said).body)), 'key-refused');
       assert.equal(await outcome(client.finishKey('alice', id, made(options).body)), 'no-such-ceremony');
@@ -193,7 +193,7 @@ describe('a key that was made', () => {
     assert.equal(await outcome(client.finishKey('alice', id, borrowed)), 'key-refused');
   });
 
-  it('that is there already is not added again', async () => {
+  it('that exists already is not added again', async () => {
     const { id, options } = await client.beginKey('alice', { origin });
     const { body } = made(options);
     await client.finishKey('alice', id, body);
@@ -203,7 +203,7 @@ describe('a key that was made', () => {
     assert.deepEqual(again.options.excludeCredentials, [held.credentialId]);
   });
 
-  it('for a relying party that is none any more is not added', async () => {
+  it('for a former relying party is not added', async () => {
     const { id, options } = await client.beginKey('alice', { origin });
     rig.setConfig(realms.replaceAll('login.example.org', 'sso.example.org'));
     await client.reload();
@@ -218,7 +218,7 @@ describe('an enrolment', () => {
     return view.step.token.token;
   };
 
-  it('is of who began it, for the account it was begun for', async () => {
+  it('belongs to the user who began it, for the account it was begun for', async () => {
     const tokens = { carol: await own('carol'), bob: await own('bob') };
     const post = (token: string, path: string, body: object) => ({
       method: 'POST',
@@ -245,7 +245,7 @@ describe('an enrolment', () => {
     assert.equal(rig.store.trail.at(-1)?.actor, `uid:${uids.carol}`);
   });
 
-  it('pushes out those of nobody else, however many somebody begins', async () => {
+  it('displaces none of other users, however many a user begins', async () => {
     const keys = createBrowserKeys({
       verifier: rig.verifier,
       configuration: { current: () => ({ portal: { origins: [origin] } }) as never },

@@ -11,7 +11,7 @@ import { FakeKeys } from '../../support/fake-keys.ts';
 import { hostWith } from '../../support/host.ts';
 import { rpId } from '../../support/soft-keys.ts';
 
-/** How many enrolments there are at a time, and what becomes of those that another one ends. */
+/** The number of concurrent enrolments, and what happens to those that another one ends. */
 
 const wanted = (account: string): CreationOptions => ({
   account,
@@ -27,7 +27,7 @@ const wanted = (account: string): CreationOptions => ({
 let keys: FakeKeys;
 let ceremonies: Ceremonies;
 let enrolled: EnrolRequest[];
-/** How long it takes until it is known what a key is to be asked for. */
+/** How long it takes until the request to the key is known. */
 let ready: () => Promise<void>;
 
 beforeEach(() => {
@@ -70,8 +70,8 @@ const code = (promise: Promise<unknown>) =>
   );
 const blinking = () => keys.made.filter(({ cancelled }) => !cancelled).length;
 
-describe('at a time', () => {
-  test('there are as many as the limit says, and one more when one has ended', async () => {
+describe('concurrently', () => {
+  test('there are as many as the limit, and one more when one has ended', async () => {
     const views = [];
     for (let number = 0; number < limits.ceremonies; number += 1) views.push(await begin(`user${number}`));
     assert.equal(new Set(views.map(({ id }) => id)).size, limits.ceremonies);
@@ -99,8 +99,8 @@ describe('at a time', () => {
   });
 });
 
-describe('one that was ended', () => {
-  test('by a newer one of the account lets its key go, and adds nothing', async () => {
+describe('an enrolment that was ended', () => {
+  test('by a newer one of the account releases its key, and adds nothing', async () => {
     const first = await begin('alice');
     await begin('alice');
     assert.deepEqual(
@@ -112,7 +112,7 @@ describe('one that was ended', () => {
     assert.deepEqual(enrolled, []);
   });
 
-  test('before the key was asked never asks it', async () => {
+  test('before the request to the key never makes it', async () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -126,7 +126,7 @@ describe('one that was ended', () => {
     assert.deepEqual(keys.made, []);
   });
 
-  test('in the moment in which the key answers adds nothing', async () => {
+  test('at the moment in which the key answers adds nothing', async () => {
     const { id } = await begin('alice');
     const [asked] = keys.made;
     assert.ok(asked !== undefined);
@@ -137,7 +137,7 @@ describe('one that was ended', () => {
     assert.deepEqual(enrolled, []);
   });
 
-  test('tells whoever waits for its next step', async () => {
+  test('reports it to the client that waits for its next step', async () => {
     const { id, step } = await begin('alice');
     const waiting = ceremonies.next('uid:0', 'alice', id, { seen: step.number });
     await new Promise((resolve) => setImmediate(resolve));
@@ -148,7 +148,7 @@ describe('one that was ended', () => {
 });
 
 describe('a PIN', () => {
-  test('is wiped, whether it was wanted or not, and whether there is such an enrolment or not', async () => {
+  test('is wiped, whether it was needed or not, and whether such an enrolment exists or not', async () => {
     const { id } = await begin('alice');
     keys.made[0]?.watch({ kind: 'touch' });
     const pins = [Buffer.from('1234'), Buffer.from('5678'), Buffer.from('9999')] as const;

@@ -16,7 +16,7 @@ import { legacyKey, rpId, softKey } from '../../support/soft-keys.ts';
 import { until } from '../../support/until.ts';
 import { paper, phone } from '../control/records.ts';
 
-/** Enrolments of plugged-in keys over control.sock: steps, PINs, whose they are, and how they end. */
+/** Enrolments of plugged-in keys over control.sock: steps, PINs, ownership, and how they end. */
 
 const config = `
 [webauthn]
@@ -63,7 +63,7 @@ const restart = async (options: RigOptions): Promise<void> => {
 };
 
 describe('adding a security key', () => {
-  test('step by step, to a factor that is stored, listed and written down', async () => {
+  test('step by step, to a factor that is stored, listed and audited', async () => {
     rig.keys.plug();
     let view = await begun('alice', { kind: 'webauthn', name: 'blue key' });
     const asked = await rig.keys.makes();
@@ -113,7 +113,7 @@ describe('adding a security key', () => {
     );
   });
 
-  test('tells the key what the account has, disabled or old, so that it is not added twice', async () => {
+  test("sends the key the account's credentials, disabled or old, so that none is added twice", async () => {
     const [blue, green, old] = [
       softKey(),
       softKey({ id: 'w2', name: 'green', enabled: false }),
@@ -128,7 +128,7 @@ describe('adding a security key', () => {
       asked.request.exclude,
       [blue, green, old].map(({ credential }) => credential.id),
     );
-    // One that answers all the same has not got through.
+    // A key that answers anyway is not accepted.
     asked.answer({ ...made(asked), ...makeCredentialOf(blue, asked) });
     const step = await ended(view);
     assert.ok(step.kind === 'failed');
@@ -136,7 +136,7 @@ describe('adding a security key', () => {
     assert.equal((await factorsOf()).length, 4);
   });
 
-  test('asks with what the realm asks for, and judges by it', async () => {
+  test('requests what the realm requires, and verifies it', async () => {
     await restart({
       config: config.replace(
         '"webauthn"]',
@@ -155,7 +155,7 @@ describe('adding a security key', () => {
     assert.equal((await ended(again)).kind, 'done');
   });
 
-  test('what the key made for another question, or another party, is refused', async () => {
+  test('a response to another challenge, or for another relying party, is rejected', async () => {
     const old = await begun();
     const first = await rig.keys.makes();
     const view = await begun();
@@ -192,7 +192,7 @@ describe('adding a security key', () => {
       assert.deepEqual([await rig.store.get('alice'), rig.store.trail], [undefined, []]);
     });
 
-  test('a store that cannot be written, and a config that changed meanwhile, are told', async () => {
+  test('a store that cannot be written, and a configuration that changed meanwhile, are reported', async () => {
     const view = await begun();
     const asked = await rig.keys.makes();
     rig.store.breakWrites('ENOSPC');
@@ -211,7 +211,7 @@ describe('adding a security key', () => {
   });
 });
 
-/** What a key says that makes a credential under an id that is there already. */
+/** The response of a key that creates a credential under an existing id. */
 function makeCredentialOf(key: ReturnType<typeof softKey>, asked: FakeCall<MakeRequest, Made>): Made {
   const made = makeCredential({ rpId, clientDataHash: asked.request.clientDataHash, attestation: 'none' });
   const hex = made.attestationObject.toString('hex');
@@ -219,19 +219,19 @@ function makeCredentialOf(key: ReturnType<typeof softKey>, asked: FakeCall<MakeR
   return { kind: 'made', credentialId: key.credential.id, attestationObject: Buffer.from(own, 'hex') };
 }
 
-describe('what is refused before a key blinks', () => {
-  test('where the realm takes YubiKey OTPs alone (R8), for webauthn and for u2f', async () => {
+describe('what is rejected before a key blinks', () => {
+  test('where the realm accepts only YubiKey OTPs (R8), for webauthn and for u2f', async () => {
     await assert.rejects(begun('carol'), coded('factor-kind-not-allowed'));
     await assert.rejects(
       begun('carol', legacyBody(legacyKey('pam://host'))),
       coded('factor-kind-not-allowed'),
     );
   });
-  test('where there is no relying party, with how to choose one', async () => {
+  test('without a relying party, with how to choose one', async () => {
     await restart({ config: config.replace(/\[webauthn\]\n.*\n/, '') });
     await assert.rejects(begun(), (error) => coded('no-relying-party')(error) && /rp_id/.test(String(error)));
   });
-  test('where the account is full, or is none', async () => {
+  test('if the account has no free slot, or does not exist', async () => {
     const factors = Array.from({ length: 32 }, (_, index) => ({
       ...phone,
       id: `f${index}`,
@@ -241,7 +241,7 @@ describe('what is refused before a key blinks', () => {
     await assert.rejects(begun(), coded('too-many-factors'));
     await assert.rejects(begun('nobody'), coded('no-such-account'));
   });
-  test('a body that is none of what is asked for', async () => {
+  test('a request body of another kind', async () => {
     const send = async (body: object, path = 'ceremonies') => {
       const text = JSON.stringify(body);
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
@@ -292,7 +292,7 @@ function legacyBody({ credential, record }: ReturnType<typeof legacyKey>): Cerem
 }
 
 describe('a PIN', () => {
-  test('is passed on once for each time that it is asked for, and stands nowhere else', async () => {
+  test('is passed on once per request, and appears nowhere else', async () => {
     let view = await begun();
     const asked = await rig.keys.makes();
     asked.watch({ kind: 'pin', why: 'first' });
@@ -313,7 +313,7 @@ describe('a PIN', () => {
     assert.ok(!/sesame/.test(JSON.stringify([rig.logged, rig.store.trail, rig.store.commits])));
   });
 
-  test('may take longer to type than a key blinks for nobody', async () => {
+  test('may take longer to type than a key blinks without a touch', async () => {
     await restart({ limits: { ceremonyIdle: 150, ceremonyPoll: 50 } });
     const view = await begun();
     const asked = await rig.keys.makes();
@@ -326,7 +326,7 @@ describe('a PIN', () => {
   });
 });
 
-describe('whose it is', () => {
+describe('ownership', () => {
   const person = (uid: number, admin: boolean) => ({ uid, admin, root: false, portal: false, fresh: true });
   const tokens: TokenCheck = {
     holder: async (token) =>
@@ -347,7 +347,7 @@ describe('whose it is', () => {
     return answer;
   };
 
-  test('nobody else goes on with it or ends it, root and admins included', async () => {
+  test('no other user continues or ends it, including root and administrators', async () => {
     await restart({ tokens });
     const begins = await as('alice', post('alice', '', { kind: 'webauthn' }));
     assert.equal(begins.status, 200);
@@ -370,7 +370,7 @@ describe('whose it is', () => {
     );
   });
 
-  test('its id opens nothing for another account, and an id that nobody has opens nothing', async () => {
+  test('its id is not valid for another account, and an unknown id is not valid at all', async () => {
     const view = await begun('alice');
     const asked = await rig.keys.makes();
     await assert.rejects(client.nextStep('bob', view, '1234'), coded('no-such-ceremony'));
@@ -393,7 +393,7 @@ describe('a legacy key', () => {
     };
   };
 
-  test('is added by a touch that it signs for what is written down', async () => {
+  test('is added by a touch that signs the expected data', async () => {
     const key = legacyKey('pam://host');
     await rig.store.put('alice', { factors: [paper] });
     const view = await begun('alice', { ...legacyBody(key), name: 'old' });
@@ -411,7 +411,7 @@ describe('a legacy key', () => {
     assert.equal(rig.store.trail.at(-1)?.reason, 'verified');
   });
 
-  test('is not, where another key signed, for another party, or for another question', async () => {
+  test('is rejected if another key signed, for another party, or for another challenge', async () => {
     const key = legacyKey('pam://host');
     const thief = { ...legacyKey('pam://host'), record: key.record };
     const answers: ((hash: Buffer) => Asserted)[] = [
@@ -430,7 +430,7 @@ describe('a legacy key', () => {
     assert.deepEqual(await factorsOf(), []);
   });
 
-  test('without a touch is for root alone', async () => {
+  test('without a touch is only for root', async () => {
     const key = legacyKey('pam://host');
     const { kind: _, ...rest } = legacyBody(key);
     const body = { kind: 'u2f', ...rest, verify: false } as const;
@@ -463,7 +463,7 @@ describe('a legacy key', () => {
 });
 
 describe('how it ends', () => {
-  test('cancelled, the key is let go, and nothing is stored', async () => {
+  test('cancelled, the key is released, and nothing is stored', async () => {
     const view = await begun();
     const asked = await rig.keys.makes();
     await client.cancelCeremony('alice', view.id);
@@ -473,7 +473,7 @@ describe('how it ends', () => {
     assert.deepEqual(await factorsOf(), []);
   });
 
-  test('when nobody asks any more', async () => {
+  test('when the client stops polling', async () => {
     await restart({ limits: { ceremonyIdle: 150, ceremonyPoll: 50 } });
     const view = await begun();
     const asked = await rig.keys.makes();

@@ -11,14 +11,14 @@ import { keyOf } from '../../support/credential.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';
 import { realm } from '../policy/support.ts';
 
-/** Keys that moved here sign, and what they sign is verified by the code that verifies all others. */
+/** Imported keys sign, and the code that verifies all others verifies their signatures. */
 
 const rpId = 'login.example.org';
 const bytes = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');
 
 interface Made {
   readonly algorithm: KeyAlgorithm;
-  /** Raw, as the formats of others hold it. */
+  /** Raw, as other formats contain it. */
   readonly publicKey: Buffer;
   readonly key: KeyObject;
 }
@@ -77,7 +77,7 @@ for (const made of [es256(), eddsa(), rs256()]) {
     publicKey: made.publicKey.toString('base64'),
   } as const;
 
-  test(`${algorithm} of Proxmox VE, by its own relying party alone`, async () => {
+  test(`${algorithm} of Proxmox VE, only for its own relying party`, async () => {
     const record = recordOf({ ...common, kind: 'webauthn', counter: 7, rpId });
     assert.deepEqual(await verified(signed(made, 'AAAA', rpId, 8), record), {
       counter: 8,
@@ -87,7 +87,7 @@ for (const made of [es256(), eddsa(), rs256()]) {
     assert.equal(record.counter, 7);
   });
 
-  test(`${algorithm} of pam_u2f, for what its origin= said`, async () => {
+  test(`${algorithm} of pam_u2f, for its origin=`, async () => {
     const record = recordOf({ ...common, kind: 'u2f', appId: 'pam://workstation', verified: false });
     assert.ok(await verified(signed(made, 'AAAA', 'pam://workstation', 1), record));
     assert.equal(await verified(signed(made, 'AAAA', rpId, 1), record), undefined);

@@ -10,7 +10,7 @@ import { u2f } from '../../../cli/import/u2f.ts';
 import { yubico } from '../../../cli/import/yubico.ts';
 import { all, golden, sourceOf } from '../../support/import-source.ts';
 
-/** Each format from files written by hand after its description: what is in them, to the last mark. */
+/** Each format, from files written by hand after its specification: the complete content. */
 
 const secret = Buffer.from('12345678901234567890').toString('base64');
 const token = { enabled: true, secret, digits: 6, algorithm: 'sha1' } as const;
@@ -35,7 +35,7 @@ describe('google-authenticator', () => {
   const one = async (text: string, user?: string): Promise<Parsed | undefined> =>
     (await all(googleAuthenticator(user === undefined ? {} : { user }), sourceOf(text)))[0];
 
-  test('TOTP: the highest step used is the mark, the skew the drift, the codes a set', async () => {
+  test('TOTP: the highest used step is the last-used counter, the skew the drift, the codes a set', async () => {
     assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-totp'), {
       alice: [
         { ...token, ...total, name: 'Google Authenticator', drift: 2, mark: 56666668 },
@@ -44,7 +44,7 @@ describe('google-authenticator', () => {
     });
   });
 
-  test('blanks behind a code are none of it, and a line of blanks before rubbish is no work', async () => {
+  test('spaces after a code are ignored, and a line of spaces before garbage costs no time', async () => {
     const text = `${'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'}\n" TOTP_AUTH\n12345678 \t\r\n${' '.repeat(65_000)}x\n`;
     const parsed = await one(text, 'alice');
     assert.ok(parsed?.kind === 'found');
@@ -77,7 +77,7 @@ describe('google-authenticator', () => {
     });
   });
 
-  test('without a list of used codes nobody knows: the mark is now; a strange line ends the codes', async () => {
+  test('without a list of used codes: the last-used counter is now; an unknown line ends the codes', async () => {
     assert.deepEqual(await read(googleAuthenticator({ user: 'alice' }), 'google-reuse'), {
       alice: [
         { ...token, ...total, name: 'Google Authenticator', mark: 'now' },
@@ -86,7 +86,7 @@ describe('google-authenticator', () => {
     });
   });
 
-  test('nobody named: it is its owner’s', async () => {
+  test('without a name: it belongs to the owner of the file', async () => {
     const [parsed] = await all(
       googleAuthenticator({}),
       sourceOf('GEZDGNBVGY3TQOJQ\n" TOTP_AUTH\n', { uid: 1_000 }),
@@ -95,7 +95,7 @@ describe('google-authenticator', () => {
     assert.deepEqual([parsed.user, parsed.owner], [undefined, 1_000]);
   });
 
-  test('files of root’s outside of a home are nobody’s, unless it is said: by name, or one', async () => {
+  test('files of root outside a home belong to no account unless specified by name or in the command', async () => {
     const text = 'GEZDGNBVGY3TQOJQ\n" TOTP_AUTH\n';
     const nobody = await all(googleAuthenticator({}), sourceOf(text, { file: '/etc/ga/alice' }));
     assert.deepEqual(
@@ -109,7 +109,7 @@ describe('google-authenticator', () => {
     );
   });
 
-  test('0, 1 and 8 are the letters that they look like, and bits beyond the last byte are dropped', async () => {
+  test('0, 1 and 8 are the letters that they resemble, and bits beyond the last byte are dropped', async () => {
     const parsed = await one('OL8OL8OL8OL8OL8OL8A\n" TOTP_AUTH\n', 'alice');
     const same = await one('0l80l80l80l80l80l80a\n" TOTP_AUTH\n', 'alice');
     assert.equal(parsed?.kind, 'found');
@@ -125,20 +125,20 @@ describe('google-authenticator', () => {
     ['a skew that is none', 'GEZDGNBVGY3TQOJQ\n" TIME_SKEW two\n" TOTP_AUTH\n'],
     ['NUL', 'GEZDGNBVGY3TQOJQ\0\n" TOTP_AUTH\n'],
   ] as const)
-    test(`refused: ${what}`, async () => {
+    test(`rejected: ${what}`, async () => {
       const parsed = await one(text, 'alice');
       assert.equal(parsed?.kind, 'problem');
       assert.doesNotMatch(parsed.why, /GEZD/);
     });
 });
 
-test('oath: counters, marks in local time, PINs; others pass over', async () => {
+test('oath: counters, times in local time, PINs; others pass over', async () => {
   process.env.TZ = 'UTC';
   const name = 'OATH';
   const { heidi, grace, ...good } = await read(oath({ window: 3 }), 'users.oath');
   assert.deepEqual(good, {
     alice: [{ ...token, kind: 'hotp', name, counter: 0 }],
-    // With a last code the number is its own, so the next one follows it.
+    // With a last code the number is that code's own, so the next one follows it.
     bob: [{ ...token, kind: 'hotp', name, digits: 8, counter: 8 }],
     carol: [{ ...token, ...total, name, mark: Math.floor(1_700_000_000 / 30) + 3 }],
     dave: {
@@ -151,7 +151,7 @@ test('oath: counters, marks in local time, PINs; others pass over', async () => 
   assert.match(String(heidi), /time of last use/);
 });
 
-test('oath: the hour that comes twice counts as the later one', async () => {
+test('oath: the hour that occurs twice counts as the later one', async () => {
   process.env.TZ = 'Europe/Paris';
   const [parsed] = await all(
     oath({ window: 0 }),
@@ -162,11 +162,11 @@ test('oath: the hour that comes twice counts as the later one', async () => {
   assert.equal(parsed.factors[0].mark, Date.UTC(2023, 9, 29, 1, 30) / 30_000);
 });
 
-test('oath: one account alone', async () => {
+test('oath: only one account', async () => {
   assert.deepEqual(Object.keys(await read(oath({ user: 'alice', window: 3 }), 'users.oath')), ['alice']);
 });
 
-test('yubico: public ids; bad ones stop their user', async () => {
+test('yubico: public ids; invalid ones stop their user', async () => {
   const said = await all(yubico(undefined), golden('authorized_yubikeys'));
   const key = (publicId: string) => ({ kind: 'yubikey', validation: 'cloud', enabled: true, publicId });
   assert.deepEqual(
@@ -181,13 +181,13 @@ test('yubico: public ids; bad ones stop their user', async () => {
   );
 });
 
-test('yubico: the state of a challenge-response slot is none', async () => {
+test('yubico: the state of a challenge-response slot is rejected', async () => {
   const [parsed] = await all(yubico(undefined), sourceOf('v2:6162:6364:6566:10000:2\n'));
   assert.ok(parsed?.kind === 'problem');
   assert.match(parsed.why, /challenge-response.*factor add webauthn/);
 });
 
-test('u2f: of two lines the last; resident keys cannot', async () => {
+test('u2f: the last of two lines is used; resident keys are rejected', async () => {
   const said = await read(u2f({ appId: 'pam://host' }), 'u2f_keys');
   const common = { kind: 'u2f', enabled: true, algorithm: 'es256', appId: 'pam://host' };
   const point = Buffer.from(Array.from({ length: 64 }, (_, index) => index + 1));
@@ -206,13 +206,13 @@ test('u2f: of two lines the last; resident keys cannot', async () => {
   assert.match(String(said.carol), /a credential is malformed/);
 });
 
-test('u2f: a key of ssh is named as what it is', async () => {
+test('u2f: an ssh key is named as such', async () => {
   const [parsed] = await all(u2f({ appId: 'x' }), sourceOf('-----BEGIN OPENSSH PRIVATE KEY-----\n'));
   assert.ok(parsed?.kind === 'problem' && /ssh-sk/.test(parsed.why));
 });
 
 describe('proxmox', () => {
-  test('counters, flags, names, recovery keys and locks', async () => {
+  test('counters, flags, names, recovery keys and lockouts', async () => {
     const said = await read(proxmox({ realm: 'pam' }), 'tfa.cfg');
     assert.deepEqual(said.alice, {
       factors: [
@@ -255,7 +255,7 @@ describe('proxmox', () => {
     assert.match(String(said.erin), /field/);
   });
 
-  test('security keys, once it is said whom they were made for', async () => {
+  test('security keys, if their relying party is given', async () => {
     const options = { realm: 'pam', user: 'bob', rpId: 'pve.example', appId: 'https://pve.example:8006' };
     const said = await read(proxmox(options), 'tfa.cfg');
     const point = Buffer.from(Array.from({ length: 64 }, (_, index) => index + 1));
@@ -287,14 +287,14 @@ describe('proxmox', () => {
     });
   });
 
-  test('what is no such file is one problem', async () => {
+  test('a file of another format is one problem', async () => {
     for (const text of ['', 'joe@pve:oath:e30=', '{"users":[]}', '[]'])
       await assert.rejects(all(proxmox({ realm: 'pam' }), sourceOf(text)), /not JSON|not a tfa\.cfg/);
   });
 });
 
 describe('csv', () => {
-  test('our own', async () => {
+  test("Sallyport's own format", async () => {
     const said = await read(csv(undefined), 'own.csv');
     assert.deepEqual(said, {
       alice: [
@@ -333,7 +333,7 @@ describe('csv', () => {
     assert.match(String(said.frank), /Base32/);
   });
 
-  test('privacyIDEA, with the user in front', async () => {
+  test('privacyIDEA, with the user first', async () => {
     const said = await read(csv(undefined), 'privacyidea.csv');
     assert.deepEqual(said, {
       alice: [{ ...token, ...total, name: 'OATH0001', digits: 8, period: 60, mark: 'now' }],
@@ -342,7 +342,7 @@ describe('csv', () => {
     });
   });
 
-  test('LinOTP: the length of the key tells the hash, unless it is named', async () => {
+  test('LinOTP: the length of the key determines the hash, unless it is named', async () => {
     const said = await all(csv('alice'), golden('linotp.csv'));
     assert.deepEqual(
       said
@@ -352,12 +352,12 @@ describe('csv', () => {
     );
   });
 
-  test('lines that name nobody need --user', async () => {
+  test('lines without a name need --user', async () => {
     const said = await all(csv(undefined), golden('linotp.csv'));
     assert.ok(said.every((one) => one.kind === 'problem' && /--user/.test(one.why)));
   });
 
-  test('Yubico: both logs', async () => {
+  test('Yubico: both log formats', async () => {
     const said = await all(csv('alice'), golden('yubico.csv'));
     assert.deepEqual(
       said.map((one) =>
@@ -367,7 +367,7 @@ describe('csv', () => {
     );
   });
 
-  test('a heading with a strange column is not guessed at', async () => {
+  test('a heading with an unknown column is not guessed', async () => {
     const said = await all(csv(undefined), sourceOf('user,kind,colour\nalice,totp,red\n'));
     assert.deepEqual(
       said.map(({ kind }) => kind),
@@ -406,7 +406,7 @@ describe('pskc', () => {
     assert.deepEqual(said, { alice: [{ ...token, ...total, name: 'p1', mark: 'now' }] });
   });
 
-  test('a wrong key, and a secret that was changed, are told by the MAC', async () => {
+  test('a wrong key, and a changed secret, are detected by the MAC', async () => {
     const wrong = await all(
       pskc({ user: 'a', ask: async () => '00'.repeat(16), now }),
       golden('encrypted.pskc'),
@@ -422,7 +422,7 @@ describe('pskc', () => {
     ['a secret whose first bits were turned', '>AAECAw', '>BAECAw'],
     ['no MAC', '<ValueMAC>Su+NvtQfmvfJzF6bmQiJqoLRExc=</ValueMAC>', ''],
   ] as const)
-    test(`refused: ${what}`, async () => {
+    test(`rejected: ${what}`, async () => {
       const text = (await golden('encrypted.pskc').whole(100_000)).toString();
       assert.ok(text.includes(from));
       const ask = async () => '12345678901234567890123456789012';
@@ -438,6 +438,6 @@ describe('pskc', () => {
     ['a long text', `<KeyContainer><a>${'x'.repeat(20_000)}</a></KeyContainer>`, /too long/],
     ['half of one', '<KeyContainer><KeyPackage>', /malformed/],
   ] as const)
-    test(`refused: ${what}`, () =>
+    test(`rejected: ${what}`, () =>
       assert.rejects(all(pskc({ ask: nobodyIsAsked, now }), sourceOf(text)), said));
 });

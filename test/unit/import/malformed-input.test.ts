@@ -11,7 +11,7 @@ import { yubico } from '../../../cli/import/yubico.ts';
 import { all, golden, sourceOf } from '../../support/import-source.ts';
 import { fc } from '../../support/property.ts';
 
-/** Whatever a file holds, a parser says accounts or problems, and no problem says a secret. */
+/** For any content a parser returns accounts or problems, and no problem contains a secret. */
 
 const parsers: Readonly<Record<string, { readonly parse: Parser; readonly files: readonly string[] }>> = {
   'google-authenticator': {
@@ -32,7 +32,9 @@ const parsers: Readonly<Record<string, { readonly parse: Parser; readonly files:
   },
 };
 
-/** Parts of the secrets in the golden files, as they stand there. Handles and public keys of security keys are none. */
+/**
+ * Parts of the secrets in the golden files, as written there. Handles and public keys of security keys are not secret.
+ */
 const secrets =
   /GEZDGNBVGY3T|31323334353637|MTIzNDU2Nzg5|KRSXG5CTMVRX|6ddff9ef3a11c7|00112233445566778899|12345678(?!")|87654321|010203040506/i;
 const nothing = /(?!)/;
@@ -48,7 +50,7 @@ async function read(parse: Parser, text: string): Promise<readonly Parsed[]> {
   }
 }
 
-/** The text with some of it cut out, doubled or replaced. */
+/** The text with parts removed, doubled or replaced. */
 function spoilt(text: string, spoils: readonly (readonly [number, number, string])[]): string {
   return spoils.reduce((now, [at, length, put]) => {
     const from = now.length === 0 ? 0 : at % now.length;
@@ -66,7 +68,7 @@ for (const [name, { parse, files }] of Object.entries(parsers))
         { numRuns: 300 },
       ));
 
-    test('its own files, spoilt: no secret in what is said', async () => {
+    test('damaged files of its own format: no secret in the messages', async () => {
       const hidden = name === 'u2f' ? nothing : secrets;
       const texts = await Promise.all(
         files.map(async (file) => (await golden(file).whole(1_000_000)).toString()),
@@ -103,7 +105,7 @@ for (const [name, { parse, files }] of Object.entries(parsers))
     });
   });
 
-test('a line without an end costs no memory and is one problem', async () => {
+test('an endless line costs no memory and is one problem', async () => {
   const said = await all(
     oath({ window: 20 }),
     sourceOf(`HOTP ${'x'.repeat(1_000_000)}\nHOTP alice - 3132333435363738393031\n`),

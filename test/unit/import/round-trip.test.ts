@@ -10,7 +10,7 @@ import { all, sourceOf } from '../../support/import-source.ts';
 import { fc } from '../../support/property.ts';
 import { modhexOf } from '../../support/yubikey.ts';
 
-/** What is exported can be imported, of every kind that can be exported, as it was. */
+/** Exported factors can be imported, of every kind that can be exported, unchanged. */
 
 const bytes = (minLength: number, maxLength = minLength) =>
   fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
@@ -64,8 +64,8 @@ const found = async (text: string) =>
     one.kind === 'found' ? { user: one.user, factors: one.factors } : one,
   );
 
-describe('what export writes', () => {
-  test('as CSV is what import csv reads', async () => {
+describe('the output of export', () => {
+  test('as CSV is accepted by import csv', async () => {
     await fc.assert(
       fc.asyncProperty(user, fc.oneof(totp, hotp, yubikey), async (name, factor) => {
         const row = rowOf(name, factor);
@@ -78,7 +78,7 @@ describe('what export writes', () => {
     );
   });
 
-  test('as otpauth is what import csv reads, but for name, age and marks, which no URI says', async () => {
+  test('as otpauth is accepted by import csv, except name, creation time and counters, which a URI cannot contain', async () => {
     const issuer = fc.constantFrom('Sallyport', 'Host: A', 'é%:', "web1 (it's)");
     await fc.assert(
       fc.asyncProperty(user, issuer, fc.oneof(totp, hotp), async (account, by, factor) => {
@@ -97,7 +97,7 @@ describe('what export writes', () => {
     );
   });
 
-  test('by other programs is read too', () => {
+  test('is accepted by other programs too', () => {
     const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
     for (const [uri, account] of [
       [`otpauth://totp/alice?secret=${secret}`, 'alice'],

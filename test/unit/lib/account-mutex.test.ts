@@ -5,7 +5,7 @@ import { createAccountMutex } from '../../../daemon/lib/account-mutex.ts';
 const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('turns', () => {
-  it('work on one account comes one after the other, in the order asked for', async () => {
+  it('operations on one account run one after the other, in the requested order', async () => {
     const accountMutex = createAccountMutex();
     let running = 0;
     const order: number[] = [];
@@ -22,7 +22,7 @@ describe('turns', () => {
     assert.deepEqual([results, order], [ids, ids]);
   });
 
-  it('work on other accounts does not wait', async () => {
+  it('operations on other accounts do not wait', async () => {
     const accountMutex = createAccountMutex();
     let release = (): void => undefined;
     const stuck = accountMutex(
@@ -39,7 +39,7 @@ describe('turns', () => {
     assert.equal(await waiting, 'after');
   });
 
-  it('an error is told to the one who asked, and holds nobody up', async () => {
+  it('an error is returned to its caller, and does not block others', async () => {
     const accountMutex = createAccountMutex();
     const failing = accountMutex('alice', async () => {
       await moment();
@@ -55,7 +55,7 @@ describe('turns', () => {
     assert.equal(await accountMutex('alice', async () => 1), 1);
   });
 
-  it('work that comes while the last one ends still waits for it', async () => {
+  it('an operation requested while the last one ends still waits for it', async () => {
     const accountMutex = createAccountMutex();
     let running = 0;
     const work = async (): Promise<void> => {

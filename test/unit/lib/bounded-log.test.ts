@@ -27,7 +27,7 @@ describe('the log', () => {
   const total = (wanted: (line: Line) => boolean = () => true) =>
     lines.filter(wanted).reduce((sum, { count = 1 }) => sum + count, 0);
 
-  it('holds few lines of one uid in a minute, whatever they say, and the count of all', () => {
+  it('contains few lines of one uid in a minute, whatever they say, and the count of all', () => {
     for (let each = 0; each < 9_000; each += 1) {
       log.info('control-refused', { uid: 1_001, operation: `o${each}` });
       log.warning('protocol-violation', { uid: 1_001, message: `m${each}` });
@@ -44,7 +44,7 @@ describe('the log', () => {
     });
   });
 
-  it('leaves the lines of others as they are', () => {
+  it('keeps the lines of others', () => {
     for (let each = 0; each < 9_000; each += 1) log.info('control-refused', { uid: 1_001 });
     const before = lines.length;
     log.info('control-refused', { uid: 1_002 });
@@ -52,7 +52,7 @@ describe('the log', () => {
     assert.equal(lines.length, before + 2);
   });
 
-  it('is bounded where a user has thousands of uids, or an address a /64', () => {
+  it('is bounded if a user has thousands of uids, or an address a /64', () => {
     for (let uid = 0; uid < 20_000; uid += 1) log.warning('protocol-violation', { uid });
     for (let each = 0; each < 20_000; each += 1)
       log.warning('connection-refused', { address: `2001:db8::${each.toString(16)}` });
@@ -76,7 +76,7 @@ describe('the log', () => {
     assert.equal(total(), 5_000);
   });
 
-  it('says what was counted when the program ends', () => {
+  it('reports counts when the program ends', () => {
     for (let each = 0; each < 500; each += 1) log.info('control-refused', { uid: 7 });
     log.flush();
     assert.equal(total(), 500);

@@ -10,7 +10,7 @@ const never = (): Promise<never> => new Promise(() => undefined);
 const program = fileURLToPath(import.meta.resolve('../../support/deadline-under-gc.js'));
 
 describe('a wait with a deadline', () => {
-  it('gives what comes in time, and leaves no timer', async () => {
+  it('returns what arrives in time, and leaves no timer', async () => {
     const before = timers();
     assert.equal(await withDeadline(Promise.resolve(7), 60_000, () => 0), 7);
     await assert.rejects(
@@ -20,7 +20,7 @@ describe('a wait with a deadline', () => {
     assert.equal(timers(), before);
   });
 
-  it('ends at the deadline with what the caller says, which may be an error', async () => {
+  it('ends at the deadline with the result of the caller, which may be an error', async () => {
     assert.equal(await withDeadline(never(), 1, () => 'late'), 'late');
     await assert.rejects(
       withDeadline(never(), 1, () => {
@@ -30,7 +30,7 @@ describe('a wait with a deadline', () => {
     );
   });
 
-  it('drops what fails after the deadline', async () => {
+  it('drops failures after the deadline', async () => {
     let fail: (error: Error) => void = () => undefined;
     const work = new Promise<never>((_, reject) => {
       fail = reject;
@@ -40,9 +40,9 @@ describe('a wait with a deadline', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it('ends though the garbage collector takes all that it may; so does a question to validation servers', async () => {
+  it('ends despite aggressive garbage collection; so does a request to validation servers', async () => {
     const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    // Without its deadline it would wait for good.
+    // Without its deadline it would wait forever.
     const stuck = setTimeout(() => child.kill('SIGKILL'), 60_000);
     const lines = (await text(child.stdout)).split('\n').sort();
     clearTimeout(stuck);

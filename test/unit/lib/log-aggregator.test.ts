@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { createLog } from '../../../daemon/lib/log.ts';
 import { createLogAggregator, type LogAggregator } from '../../../daemon/lib/log-aggregator.ts';
 
-describe('a tally', () => {
+describe('a log aggregator', () => {
   let lines: Record<string, unknown>[];
   let logAggregator: LogAggregator;
   beforeEach(() => {
@@ -17,7 +17,7 @@ describe('a tally', () => {
   });
   afterEach(() => mock.timers.reset());
 
-  it('is one line for however many, and none at once', () => {
+  it('writes one line for any number of events, and none at once', () => {
     for (let each = 0; each < 5_000; each += 1) logAggregator.add(`192.0.2.${each % 7}`);
     assert.deepEqual(lines, []);
     mock.timers.tick(59_999);
@@ -26,7 +26,7 @@ describe('a tally', () => {
     assert.deepEqual(lines, [{ level: 'warning', event: 'unknown-names', count: 5_000, sources: 7 }]);
   });
 
-  it('names the source where there is one', () => {
+  it('names the source if there is one', () => {
     logAggregator.add('192.0.2.1');
     logAggregator.add('192.0.2.1');
     logAggregator.flush();
@@ -35,7 +35,7 @@ describe('a tally', () => {
     ]);
   });
 
-  it('begins anew after each line, and says nothing where there is nothing to say', () => {
+  it('starts over after each line, and writes none without events', () => {
     logAggregator.add('a');
     mock.timers.tick(60_000);
     mock.timers.tick(600_000);
@@ -48,7 +48,7 @@ describe('a tally', () => {
     assert.equal(lines[1]?.source, 'b');
   });
 
-  it('what was flushed is not told again by the timer', () => {
+  it('does not repeat flushed events at the next timer', () => {
     logAggregator.add('a');
     logAggregator.flush();
     mock.timers.tick(60_000);

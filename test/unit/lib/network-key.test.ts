@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { networkKey } from '../../../daemon/lib/network-key.ts';
 
-describe('what an address is counted by', () => {
+describe('the key under which an address is counted', () => {
   it('is the network of 64 bits for IPv6, however the address is written', () => {
     assert.equal(networkKey('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
     for (const other of ['2001:DB8::6', '2001:0db8:0000::1', '2001:db8:0:0:ffff::1', '2001:db8::192.0.2.1'])
@@ -24,7 +24,7 @@ describe('what an address is counted by', () => {
     assert.notEqual(networkKey('::ffff:0:192.0.2.1'), '192.0.2.1');
   });
 
-  it('is the text itself for what is no address', () => {
+  it('is the text itself if it is not an address', () => {
     for (const text of ['uid:1000', 'unknown', '', 'host.example', '1.2.3', ':::'])
       assert.equal(networkKey(text), text);
   });

@@ -22,7 +22,7 @@ const numberOf = (groups: readonly number[]) =>
 const ipv4 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
 const mask = (value: bigint, bits: number, prefix: number) =>
   (value >> BigInt(bits - prefix)) << BigInt(bits - prefix);
-// Zeros are likely, so that runs of them are.
+// Zeros are likely, so that runs of them occur.
 const groupsOf6 = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff })), {
   minLength: 8,
   maxLength: 8,
@@ -64,10 +64,11 @@ describe('addresses', () => {
     '1:2:3',
     ' 192.0.2.7',
   ]) {
-    it(`takes ${JSON.stringify(text)} for no address`, () => assert.equal(canonicalAddress(text), undefined));
+    it(`rejects ${JSON.stringify(text)} as an address`, () =>
+      assert.equal(canonicalAddress(text), undefined));
   }
 
-  it('writes every way to write an address the same, and what it writes reads back', () => {
+  it('writes every spelling of an address the same, and reads the result back', () => {
     fc.assert(
       fc.property(groupsOf6, (groups) => {
         const canonical = canonicalAddress(full(groups));
@@ -77,7 +78,7 @@ describe('addresses', () => {
         assert.equal(isIP(canonical), isMapped(groups) ? 4 : 6);
         if (isMapped(groups)) return;
         assert.equal(rangeOf(network(canonical)).first, numberOf(groups));
-        // The URL standard writes IPv6 the way of RFC 5952 too.
+        // The URL standard also writes IPv6 as in RFC 5952.
         assert.equal(`[${canonical}]`, new URL(`http://[${full(groups)}]/`).hostname);
       }),
     );
@@ -113,7 +114,7 @@ describe('networks', () => {
     ['10.0.0.1/8', 'host-bits'],
     ['2001:db8::1/32', 'host-bits'],
   ] as const) {
-    it(`refuses ${text}: ${why}`, () => {
+    it(`rejects ${text}: ${why}`, () => {
       const parsed = parseNetwork(text);
       assert.ok(!parsed.ok);
       assert.equal(parsed.why, why);
@@ -170,11 +171,11 @@ describe('networks', () => {
     );
   });
 
-  it('looks through the zone of a link-local address', () => {
+  it('ignores the zone of a link-local address', () => {
     assert.equal(contains(network('fe80::/10'), 'fe80::1%eth0'), true);
   });
 
-  it('holds no text that is no address', () => {
+  it('contains no text that is not an address', () => {
     for (const text of ['', 'host.example', '999.1.1.1', 'UNKNOWN']) {
       assert.equal(contains(network('0.0.0.0/0'), text), false);
       assert.equal(contains(network('::/0'), text), false);

@@ -11,7 +11,7 @@ import { endIfOpen, takesMore, writeIfOpen } from '../../../daemon/lib/open-stre
 import { limits } from '../../../daemon/limits.ts';
 import { eventOf } from '../../support/store-records.ts';
 
-/** A response of which the test hears what would end the program. */
+/** A response whose test sees what would end the program. */
 function response(): {
   readonly response: ServerResponse;
   readonly errors: Error[];
@@ -30,7 +30,7 @@ function response(): {
 const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 describe('a stream that has ended', () => {
-  it('takes nothing more, and nothing happens', async () => {
+  it('accepts nothing more, without an error', async () => {
     const { response: one, errors, said } = response();
     assert.ok(takesMore(one));
     writeIfOpen(one, 'a');
@@ -46,7 +46,7 @@ describe('a stream that has ended', () => {
     await settled();
   });
 
-  it('is one of HTTP too', async () => {
+  it('may be one of HTTP', async () => {
     const errors: Error[] = [];
     const server = createServer((_, answer) => {
       answer.on('error', (error) => errors.push(error));
@@ -69,8 +69,8 @@ describe('a stream that has ended', () => {
   });
 });
 
-describe('followers that have been ended', () => {
-  it('of the trail hear nothing of what comes later, and are ended once', async () => {
+describe('ended followers', () => {
+  it('of the audit trail receive nothing later, and are ended once', async () => {
     let live: (event: StoredAuditEvent) => void = () => undefined;
     let trouble: (event: StoredAuditEvent) => void = () => undefined;
     const admin = {
@@ -104,7 +104,7 @@ describe('followers that have been ended', () => {
     assert.doesNotMatch(said(), /alice/);
   });
 
-  it('of approvals too', async () => {
+  it('of approvals as well', async () => {
     let tell: (of: object) => void = () => undefined;
     const approvals = {
       follow: (_: string, listener: typeof tell) => {

@@ -9,7 +9,7 @@ const uri = 'otpauth://totp/Host:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
 const long = `${uri}&issuer=a.rather.long.name.example`;
 const roomy = { columns: 200, rows: 60 };
 
-/** What is drawn, module by module, read back from the picture. */
+/** The drawn modules, read back from the screen. */
 function readBack(picture: string): boolean[][] {
   const rows: boolean[][] = [];
   for (const line of picture.split('\n')) {
@@ -28,7 +28,7 @@ const textOf = (picture: string | undefined): string => {
 const widthOf = (picture: string) => Math.max(...picture.split('\n').map((line) => [...line].length));
 
 describe('with colours', () => {
-  it('the picture is the code, black on white, with a quiet zone of four modules on each side', () => {
+  it('the screen shows the code, black on white, with a quiet zone of four modules on each side', () => {
     const { data, size } = encode(uri, { ecc: 'L', border: 0 });
     const picture = textOf(qrCode([uri], { style: 'colours', ...roomy }));
     const rows = readBack(picture);
@@ -41,7 +41,7 @@ describe('with colours', () => {
     }
   });
 
-  it('it is read on a dark and on a light terminal', () => {
+  it('it can be scanned on a dark and on a light terminal', () => {
     const lines = textOf(qrCode([uri], { style: 'colours', columns: 80, rows: 21 })).split('\n');
     for (const theme of ['dark', 'light'] as const) assert.deepEqual(scan(lines, 80, theme), [uri], theme);
   });
@@ -53,26 +53,26 @@ describe('without colours', () => {
     ['a longer one', long],
   ] as const)
     for (const theme of ['dark', 'light'] as const)
-      it(`${what} is read on a ${theme} terminal of 80 columns and 24 rows, with words around it`, () => {
+      it(`${what} can be scanned on a ${theme} terminal of 80 columns and 24 rows, with text around it`, () => {
         const picture = textOf(qrCode([text], { style: 'plain', columns: 80, rows: 21 }));
         const lines = ['(alice@host) Words, and more words', ...picture.split('\n'), 'secret', 'Code: '];
         assert.ok(lines.length <= 24, `${lines.length} rows`);
         assert.ok(scan(lines, 80, theme).includes(text));
       });
 
-  it('where two have no room one is drawn, for dark terminals', () => {
+  it('only one is drawn if there is no space for two, for dark terminals', () => {
     const lines = textOf(qrCode([uri], { style: 'plain', columns: 60, rows: 21 })).split('\n');
     assert.ok(widthOf(lines.join('\n')) <= 41);
     assert.deepEqual(scan(lines, 60, 'dark'), [uri]);
     assert.deepEqual(scan(lines, 60, 'light'), []);
   });
 
-  it('has no control character but the end of a line', () => {
+  it('has no control characters but line ends', () => {
     assert.doesNotMatch(textOf(qrCode([uri], { style: 'plain', ...roomy })), /[^\P{Cc}\n]/u);
   });
 });
 
-describe('the room', () => {
+describe('the available space', () => {
   it('is never exceeded: columns, rows and bytes', () => {
     const sizes = {
       columns: fc.integer({ min: 1, max: 120 }),
@@ -97,7 +97,7 @@ describe('the room', () => {
     );
   });
 
-  it('that is short of rows takes the shorter text first, then less white above and below', () => {
+  it('with few rows shortens the text first, then the margin above and below', () => {
     const rowsOf = (texts: readonly string[], rows: number) =>
       qrCode(texts, { style: 'colours', columns: 80, rows })?.split('\n').length;
     assert.equal(rowsOf([long, uri], 60), 23);
@@ -107,7 +107,7 @@ describe('the room', () => {
     assert.equal(rowsOf([uri], 18), undefined);
   });
 
-  it('of 40 columns is none: the white at the sides is kept', () => {
+  it('of 40 columns is not enough: the side margins are kept', () => {
     for (const style of ['plain', 'colours'] as const)
       assert.equal(qrCode([uri], { style, columns: 40, rows: 60 }), undefined);
   });

@@ -5,7 +5,7 @@ import { timers } from '../../support/login-rig.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Work that goes on until it is ended. */
+/** Work that lasts until it is ended. */
 class Work {
   readonly running: string[] = [];
   readonly #ends = new Map<string, () => void>();
@@ -22,7 +22,7 @@ class Work {
 }
 
 describe('slots', () => {
-  it('let in as much as there is, and of one owner its share; the rest waits in its order', async () => {
+  it('allow work up to the limit, and the share of one owner; the rest waits in order', async () => {
     const slots = createSlots({ all: 3, own: 2, waiting: 10 });
     const work = new Work();
     const ran: Promise<Ran<string>>[] = [];
@@ -51,7 +51,7 @@ describe('slots', () => {
     );
   });
 
-  it('are given back by work that fails, and by work of several owners to each', async () => {
+  it('are freed by work that fails, and by work of several owners for each', async () => {
     const slots = createSlots({ all: 1, own: 1, waiting: 0 });
     for (let each = 0; each < 3; each += 1)
       await assert.rejects(
@@ -61,7 +61,7 @@ describe('slots', () => {
     assert.deepEqual(await slots.run(['b'], 0, async () => 7), { kind: 'done', value: 7 });
   });
 
-  it('are refused where too many wait, in all and of one owner, and to those who waited too long', async () => {
+  it('are refused if too many wait, in all and of one owner, and after too long a wait', async () => {
     const before = timers();
     const slots = createSlots({ all: 1, own: 1, waiting: 2, ownWaiting: 1 });
     const work = new Work();

@@ -28,7 +28,7 @@ describe('durations', () => {
     ' 1h',
     '1h\n',
   ]) {
-    it(`refuses ${JSON.stringify(text)}`, () => assert.equal(parseDuration(text), undefined));
+    it(`rejects ${JSON.stringify(text)}`, () => assert.equal(parseDuration(text), undefined));
   }
 
   it('writes what it reads', () => {

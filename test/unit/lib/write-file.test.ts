@@ -18,7 +18,7 @@ import { replaceDurably } from '../../../daemon/lib/durable.ts';
 import { createNewFile, replaceFile, writeOutput } from '../../../daemon/lib/write-file.ts';
 import { inNamespace } from '../../support/rig/namespace.ts';
 
-/** Each way to write a file, on each kind of thing that its path may name. */
+/** Each way to write a file, on each kind of file that its path may name. */
 
 const mebibyte = 1024 * 1024;
 const output = (path: string, text = 'new') => writeOutput(path, text, { mode: 0o644 });
@@ -43,7 +43,7 @@ const replacing: readonly (readonly [string, (path: string, text?: string) => vo
 ];
 
 await inNamespace(import.meta.filename, async () => {
-  // Devices work here, and there is an end to the room.
+  // Devices work here, and the space is limited.
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m,mode=700', 'tmpfs', directory]);
   let made = 0;
@@ -56,7 +56,7 @@ await inNamespace(import.meta.filename, async () => {
 
   for (const [what, write] of replacing) {
     describe(what, () => {
-      it('replaces a regular file in one step, and leaves nothing beside it', () => {
+      it('replaces a regular file in one step, and leaves no other file', () => {
         const dir = place();
         writeFileSync(join(dir, 'file'), 'old');
         const before = lstatSync(join(dir, 'file')).ino;
@@ -66,14 +66,14 @@ await inNamespace(import.meta.filename, async () => {
         only(dir, 'file');
       });
 
-      it('makes a file that is missing', () => {
+      it('creates a missing file', () => {
         const dir = place();
         write(join(dir, 'file'));
         assert.equal(readFileSync(join(dir, 'file'), 'utf8'), 'new');
         only(dir, 'file');
       });
 
-      it('leaves a pipe, a socket, a directory and a block device as they are', async () => {
+      it('keeps a pipe, a socket, a directory and a block device unchanged', async () => {
         const dir = place();
         execFileSync('mkfifo', [join(dir, 'pipe')]);
         execFileSync('mknod', [join(dir, 'block'), 'b', '7', '250']);
@@ -93,7 +93,7 @@ await inNamespace(import.meta.filename, async () => {
         }
       });
 
-      it('keeps the old file and nothing else on a full disk', () => {
+      it('keeps only the old file on a full disk', () => {
         const dir = place();
         writeFileSync(join(dir, 'file'), 'old');
         assert.throws(() => write(join(dir, 'file'), 'x'.repeat(3 * mebibyte)), { code: 'ENOSPC' });
@@ -101,7 +101,7 @@ await inNamespace(import.meta.filename, async () => {
         only(dir, 'file');
       });
 
-      it('fails in a directory that cannot be written to, and in one that is not there', () => {
+      it('fails in a directory that is not writable, and in one that does not exist', () => {
         const dir = place();
         execFileSync('mount', ['--bind', dir, dir]);
         execFileSync('mount', ['-o', 'remount,bind,ro', dir]);
@@ -113,7 +113,7 @@ await inNamespace(import.meta.filename, async () => {
   }
 
   describe('an output', () => {
-    it('goes into a device, which stays one', () => {
+    it('is written to a device, which stays one', () => {
       const dir = place();
       execFileSync('mknod', ['-m', '0666', join(dir, 'null'), 'c', '1', '3']);
       output(join(dir, 'null'));
@@ -123,7 +123,7 @@ await inNamespace(import.meta.filename, async () => {
       only(dir, 'null');
     });
 
-    it('says what the device says', () => {
+    it('reports the error of the device', () => {
       const dir = place();
       execFileSync('mknod', [join(dir, 'full'), 'c', '1', '7']);
       assert.throws(() => output(join(dir, 'full')), { code: 'ENOSPC' });
@@ -132,7 +132,7 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   describe('a replacement', () => {
-    it('refuses a device', () => {
+    it('rejects a device', () => {
       const dir = place();
       execFileSync('mknod', [join(dir, 'null'), 'c', '1', '3']);
       for (const links of ['follow', 'refuse'] as const)
@@ -163,7 +163,7 @@ await inNamespace(import.meta.filename, async () => {
       return dir;
     };
 
-    it('is not followed by an output, nor replaced', () => {
+    it('is neither followed nor replaced by an output', () => {
       const dir = linked();
       for (const name of ['link', 'dangling'])
         assert.throws(() => output(join(dir, name)), /it is a link to elsewhere\/(file|none)/);
@@ -178,7 +178,7 @@ await inNamespace(import.meta.filename, async () => {
       assert.throws(() => output(join(dir, 'link')), /it is a link to \/dev\/null/);
     });
 
-    it('stays a link where it is to be followed, and what it leads to is replaced', () => {
+    it('stays a link if it is to be followed, and its target is replaced', () => {
       const dir = linked();
       replace(join(dir, 'link'), 'follow');
       assert.equal(readlinkSync(join(dir, 'link')), 'elsewhere/file');
@@ -188,7 +188,7 @@ await inNamespace(import.meta.filename, async () => {
       only(join(dir, 'elsewhere'), 'file');
     });
 
-    it('in the directory of the daemon gives way itself', () => {
+    it('in the directory of the daemon is replaced itself', () => {
       const dir = linked();
       replaceDurably(join(dir, 'link'), Buffer.from('new'));
       assert.ok(lstatSync(join(dir, 'link')).isFile());
@@ -197,14 +197,14 @@ await inNamespace(import.meta.filename, async () => {
   });
 
   describe('a new file', () => {
-    it('is its owner’s only', async () => {
+    it('is readable only by its owner', async () => {
       const dir = place();
       await create(join(dir, 'file'));
       assert.equal(readFileSync(join(dir, 'file'), 'utf8'), 'new');
       assert.equal(lstatSync(join(dir, 'file')).mode & 0o777, 0o600);
     });
 
-    it('takes the place of nothing that is there', async () => {
+    it('replaces nothing', async () => {
       const dir = place();
       writeFileSync(join(dir, 'file'), 'old');
       symlinkSync('none', join(dir, 'dangling'));
@@ -223,13 +223,13 @@ await inNamespace(import.meta.filename, async () => {
       only(dir, 'dangling', 'directory', 'file', 'null', 'pipe');
     });
 
-    it('does not stay when it cannot be finished', async () => {
+    it('is removed if it cannot be finished', async () => {
       const dir = place();
       await assert.rejects(create(join(dir, 'file'), 'x'.repeat(3 * mebibyte)), { code: 'ENOSPC' });
       only(dir);
     });
 
-    it('that was replaced meanwhile is not removed', async () => {
+    it('replaced meanwhile is not removed', async () => {
       const dir = place();
       const file = await createNewFile(join(dir, 'file'));
       replace(join(dir, 'file'), 'refuse', 'of another');

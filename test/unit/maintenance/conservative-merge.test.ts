@@ -16,7 +16,7 @@ import type { AccountRecord } from '../../../daemon/store/contract.ts';
 import { totp as totpCode } from '../../support/codes.ts';
 import { keyedHash } from '../../support/verifier-rig.ts';
 
-/** What becomes of a record that is brought back from an older copy. */
+/** What a restore does with a record of an older copy. */
 const now = 1_700_000_010_000;
 const at = { now, skew: 1 };
 const seed = Buffer.from('12345678901234567890');
@@ -102,7 +102,7 @@ const only = <R extends FactorRecord>(made: { readonly record: AccountRecord }):
 const notesOf = (made: ReturnType<typeof mergeConservatively>) => made.notes.map(({ note }) => note);
 
 describe('TOTP', () => {
-  test('no code is taken that may have been used, however far the device ran ahead since; one after it is', () => {
+  test('no code that may be used is accepted, however far the device ran ahead; the next one is', () => {
     for (const [drift, other, ahead, later] of [
       [-3, newest([{ ...phone, drift: -3 }]), -2, 7],
       [0, newest([phone]), 1, 4],
@@ -117,7 +117,7 @@ describe('TOTP', () => {
           { kind: 'code', text: totpCode(seed, { at: when, step }) },
           { now: when, skew: 1, keyedHash },
         ).outcome;
-      // As the record says that the device runs, and as it may have run: each at the moment that such a code is right.
+      // With the recorded and with the possible drift of the device: each at the moment when such a code is right.
       for (let step = -40; step <= ahead; step += 1)
         for (let when = 0; when <= 20; when += 1)
           assert.notEqual(verdict(step - when, now + when * 30_000), 'accepted', `${drift} ${step} ${when}`);
@@ -125,7 +125,7 @@ describe('TOTP', () => {
     }
   });
 
-  test('says that it was a restore and when it ends, and accepts at that very moment', () => {
+  test('reports the restore and when its restriction ends, and accepts at exactly that moment', () => {
     const made = mergeConservatively(
       record([
         { ...phone, drift: 2 },
@@ -164,7 +164,7 @@ describe('TOTP', () => {
     assert.deepEqual(verdict, { outcome: 'refused', reason: 'wrong' });
   });
 
-  test('a mark that was in the future before is the clock, and no restore', () => {
+  test('a last-used counter that was already in the future indicates the clock, and not a restore', () => {
     const far = Math.floor(now / 30_000) + 500;
     const code = { kind: 'code', text: totpCode(seed, { at: now, step: 0 }) } as const;
     for (const heldStep of [undefined, 7]) {
@@ -176,7 +176,7 @@ describe('TOTP', () => {
     }
   });
 
-  test('a second restore holds the codes of its own moment', () => {
+  test('a second restore restricts the codes of its own moment', () => {
     const first = only<TotpRecord>(mergeConservatively(record([phone]), unknown, at));
     const later = { ...at, now: now + 3_600_000 };
     const made = mergeConservatively(record([first]), unknown, later);
@@ -185,7 +185,7 @@ describe('TOTP', () => {
     assert.ok((made.heldUntil ?? 0) > later.now);
   });
 
-  test('a mark in the future stays, whichever copy has it', () => {
+  test('a last-used counter in the future stays, whichever copy has it', () => {
     const far = 1e9;
     assert.equal(
       only<TotpRecord>(mergeConservatively(record([{ ...phone, lastStep: far }]), unknown, at)).lastStep,
@@ -196,7 +196,7 @@ describe('TOTP', () => {
   });
 });
 
-test('HOTP and local YubiKeys keep the higher mark, and wait for two in a row', () => {
+test('HOTP and local YubiKeys keep the higher counter, and need two consecutive codes', () => {
   for (const other of [
     unknown,
     newest([
@@ -214,7 +214,7 @@ test('HOTP and local YubiKeys keep the higher mark, and wait for two in a row', 
   }
 });
 
-test('what servers and security keys count stays with the higher count', () => {
+test('counters of servers and security keys keep the higher value', () => {
   const other = newest([
     { ...cloud, spent: ['b'] },
     { ...security, counter: 50, spent: ['b'] },
@@ -229,7 +229,7 @@ test('what servers and security keys count stays with the higher count', () => {
 });
 
 describe('recovery keys', () => {
-  test('are void where nobody knows what is spent', () => {
+  test('are void if it is unknown which are used', () => {
     const some: Other = { kind: 'some', since: false, record: record([paper]) };
     for (const other of [unknown, some, { kind: 'removed' } as const]) {
       const made = mergeConservatively(record([paper]), other, at);
@@ -238,7 +238,7 @@ describe('recovery keys', () => {
     }
   });
 
-  test('stay spent if either copy says so', () => {
+  test('stay used if either copy says so', () => {
     const made = mergeConservatively(
       record([paper]),
       newest([{ ...paper, hashes: [null, 'bbbb', 'cccc'] }]),
@@ -247,7 +247,7 @@ describe('recovery keys', () => {
     assert.deepEqual(only<RecoveryRecord>(made).hashes, [null, 'bbbb', null]);
   });
 
-  test('that were renewed since do not come back', () => {
+  test('renewed since do not come back', () => {
     const renewed: RecoveryRecord = { ...paper, id: 'paper2', salt: 'BBBB', hashes: ['dddd'] };
     const made = mergeConservatively(record([paper]), newest([renewed]), at);
     assert.deepEqual(
@@ -258,13 +258,13 @@ describe('recovery keys', () => {
   });
 });
 
-describe('the uid that a record was made for', () => {
+describe('the uid of a record', () => {
   const of = (uid: number | undefined, ...factors: FactorRecord[]): AccountRecord => ({
     ...record(factors),
     ...(uid === undefined ? {} : { uid }),
   });
 
-  test('comes along, and a record without one gets that of the newer copy', () => {
+  test('is kept, and a record without one gets that of the newer copy', () => {
     assert.equal(mergeConservatively(of(7), unknown, at).record.uid, 7);
     assert.equal(mergeConservatively(of(7), { kind: 'removed' }, at).record.uid, 7);
     for (const kind of ['newest', 'beside', 'some'] as const) {
@@ -282,7 +282,7 @@ describe('the uid that a record was made for', () => {
     assert.equal('uid' in mergeConservatively(of(undefined), newest([]), at).record, false);
   });
 
-  test('tells two people apart: the newer record stays, and nothing of the older goes into it', () => {
+  test('distinguishes two users: the newer record stays, and nothing of the older is merged', () => {
     for (const kind of ['newest', 'beside', 'some'] as const) {
       const other: Other = { kind, since: true, record: of(8, fob) };
       const made = mergeConservatively(of(7, phone), other, at);
@@ -295,7 +295,7 @@ describe('the uid that a record was made for', () => {
     }
   });
 
-  test('where nobody knows which is the newest, the record of the backup comes back for its own uid', () => {
+  test('if the newest copy is unknown, the record of the backup is restored for its own uid', () => {
     const some: Other = { kind: 'some', since: false, record: of(8, fob) };
     const made = mergeConservatively(of(7, phone), some, at);
     assert.equal(made.record.uid, 7);
@@ -307,8 +307,8 @@ describe('the uid that a record was made for', () => {
   });
 });
 
-describe('factors that only one copy has', () => {
-  test('removed since: back, and disabled', () => {
+describe('factors of only one copy', () => {
+  test('removed since: restored, and disabled', () => {
     for (const other of [newest([]), { kind: 'removed' } as const]) {
       const made = mergeConservatively(record([security]), other, at);
       assert.equal(only(made).enabled, false);
@@ -316,7 +316,7 @@ describe('factors that only one copy has', () => {
     }
   });
 
-  test('disabled since: stays so, also by a store of unknown age', () => {
+  test('disabled since: stay disabled, also by a store of unknown age', () => {
     const disabled = record([{ ...security, enabled: false }]);
     for (const kind of ['newest', 'beside', 'some'] as const)
       assert.equal(
@@ -325,19 +325,19 @@ describe('factors that only one copy has', () => {
       );
   });
 
-  test('enabled since: stays disabled, as the backup has it', () => {
+  test('enabled since: stay disabled, as in the backup', () => {
     const made = mergeConservatively(record([{ ...security, enabled: false }]), newest([security]), at);
     assert.equal(only(made).enabled, false);
   });
 
-  test('added since: stays, but not out of a store that may be older than the backup', () => {
+  test('added since: stay, but not from a store that may be older than the backup', () => {
     const added = mergeConservatively(record([]), newest([security]), at);
     assert.deepEqual([only(added).id, notesOf(added)], ['key', ['added-since']]);
     const older: Other = { kind: 'some', since: false, record: record([security]) };
     assert.deepEqual(mergeConservatively(record([]), older, at).record.factors, []);
   });
 
-  test('a store that is newer than the backup, and may not be the newest, says which there are', () => {
+  test('a store that is newer than the backup, and may not be the newest, determines which exist', () => {
     const some: Other = { kind: 'some', since: true, record: record([paper, phone]) };
     const made = mergeConservatively(record([security]), some, at).record.factors;
     assert.deepEqual(
@@ -352,7 +352,7 @@ describe('factors that only one copy has', () => {
     assert.ok((made[2] as TotpRecord).lastStep > phone.lastStep);
   });
 
-  test('what a store lacks that is no heir says nothing', () => {
+  test('an entry missing in a store that is no descendant means nothing', () => {
     const made = mergeConservatively(record([security]), { kind: 'beside', record: record([phone]) }, at);
     assert.deepEqual(
       made.record.factors.map(({ id, enabled }) => [id, enabled]),
@@ -364,7 +364,7 @@ describe('factors that only one copy has', () => {
   });
 });
 
-test('of locks and counts the stricter stands', () => {
+test('of lockouts and counts the stricter is kept', () => {
   const lock = { codes: 2, any: 9, codesLockedAt: 5 };
   const other = newest([], { lock: { codes: 8, any: 1, lockedAt: 6 } });
   assert.deepEqual(mergeConservatively(record([], { lock }), other, at).record.lock, {
@@ -375,7 +375,7 @@ test('of locks and counts the stricter stands', () => {
   });
 });
 
-test('nothing comes back that lets in without a factor', () => {
+test('nothing is restored that allows a login without a factor', () => {
   const lax = {
     grants: [{ realm: 'r', service: 's', origin: 'ip:::1', since: 1 }],
     graceStarted: now,
@@ -389,7 +389,7 @@ test('nothing comes back that lets in without a factor', () => {
   assert.deepEqual(Object.keys(made).sort(), known, 'and nothing that is not named');
 });
 
-test('marks of YubiKeys: what is spent in either copy', () => {
+test('YubiKey counters: used in either copy is used', () => {
   const token = { token: 'id:vvcccccccclb', lastPress: 3, spent: ['a'] };
   const made = mergeYubikeyCounter(token, { ...token, lastPress: 9, spent: ['b'] });
   assert.deepEqual([made.lastPress, [...made.spent].sort()], [9, ['a', 'b']]);

@@ -9,11 +9,11 @@ import { run } from '../../support/rig/commands.ts';
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** Want of room is no damage, and nothing is not taken for an empty store. */
+/** A full disk is not damage, and a missing store is not an empty one. */
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
 after(() => rmSync(directory, { recursive: true }));
 
-test('a restore and a repair lose nothing, however little room there is', async () => {
+test('a restore and a repair lose nothing, however little space there is', async () => {
   const script = join(import.meta.dirname, '../../support/offline-full-disk.js');
   const mounted = 'mount -t tmpfs -o size=6m tmpfs "$3"; "$1" "$2" "$3"';
   const words = ['-m', '--propagation', 'private', 'bash', '-euc', mounted, 'bash', process.execPath, script];
@@ -21,7 +21,7 @@ test('a restore and a repair lose nothing, however little room there is', async 
   assert.equal(status, 0, stdout + stderr);
 });
 
-test('a store of which nothing is left is not mended into an empty one', async () => {
+test('a store of which nothing is left is not repaired into an empty one', async () => {
   const rig = await StoreRig.create();
   try {
     const store = await rig.open();

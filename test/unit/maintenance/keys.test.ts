@@ -45,7 +45,7 @@ async function write(account: string): Promise<Buffer> {
   return backup;
 }
 
-/** Opens with the present key alone, and knows what recovery keys were hashed with under each. */
+/** Opens with only the current key, and knows under which keys recovery keys were hashed. */
 async function look(accounts: number, hashes: ReadonlyMap<string, Buffer>): Promise<void> {
   const keyring = load();
   assert.equal(keyring.ids.length, 1);
@@ -66,7 +66,7 @@ async function look(accounts: number, hashes: ReadonlyMap<string, Buffer>): Prom
   }
 }
 
-test('a backup of before two rotations is restored with the newest key alone', async () => {
+test('a backup from before two rotations is restored with only the newest key', async () => {
   const hashes = new Map<string, Buffer>();
   const backup = await write('one');
   for (let times = 0; times < 2; times += 1) {
@@ -83,7 +83,7 @@ test('a backup of before two rotations is restored with the newest key alone', a
   await look(1, new Map([...hashes].slice(0, 1)));
 });
 
-test('a backup of the middle of a rotation is restored after it', async () => {
+test('a backup from the middle of a rotation is restored after it', async () => {
   const { current, keyedHash } = load();
   const hashes = new Map([[current, keyedHash('recovery').of(current, salt, 'key')]]);
   await write('one');

@@ -7,7 +7,7 @@ import { backupBytes, restored } from '../../support/offline-work.ts';
 import { put, recordOf } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** Which accounts and factors there are after a restore beside a store that may not be the newest. */
+/** Accounts and factors after a restore beside a store that may not be the newest. */
 let rig: StoreRig;
 let backup: Buffer;
 
@@ -50,7 +50,7 @@ for (const [what, before] of [
   ['the newest store', () => undefined],
   ['one whose anchor is gone', () => rmSync(rig.anchor)],
 ] as const)
-  test(`beside ${what} nobody is without the factors that were added since`, async () => {
+  test(`beside ${what} no account loses the factors that were added since`, async () => {
     before();
     await restored(rig, backup);
     assert.deepEqual(await factorsOf('fresh'), ['hotp on'], 'the account has its factor');
@@ -59,7 +59,7 @@ for (const [what, before] of [
     assert.deepEqual(await factorsOf('same'), ['hotp on']);
   });
 
-test('a store that is older than the backup brings no account back', async () => {
+test('a store older than the backup restores no account', async () => {
   const old = rig.copy();
   const store = await rig.open();
   const { version } = await store.account('fresh');

@@ -14,7 +14,7 @@ import { createSealer } from '../../../daemon/sealing/seal.ts';
 import { emptyRecord } from '../../../daemon/store/contract.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** One store in the place of another, cut off at each step: what is there then has to open. */
+/** Replacement of a store, interrupted at each step: what is left must open. */
 let rig: StoreRig;
 const now = 1_700_000_000_000;
 
@@ -66,14 +66,14 @@ async function accounts(): Promise<readonly string[]> {
   }
 }
 
-test('goes through: the new one opens, again and again, and the old one is kept', async () => {
+test('complete: the new one opens, repeatedly, and the old one is kept', async () => {
   const aside = await swap(loadAddon().exchange);
   assert.ok(aside !== undefined && existsSync(aside));
   assert.deepEqual(replacedStores(rig.directory), [aside]);
   for (let time = 0; time < 2; time += 1) assert.deepEqual(await accounts(), ['new']);
 });
 
-test('cut off before the exchange: the old one opens', async () => {
+test('interrupted before the exchange: the old one opens', async () => {
   await assert.rejects(
     swap(() => {
       throw new Error('killed');
@@ -83,7 +83,7 @@ test('cut off before the exchange: the old one opens', async () => {
   assert.deepEqual(await accounts(), ['old']);
 });
 
-test('cut off right after it, under the anchor of before: the new one opens', async () => {
+test('interrupted right after it, with the former anchor: the new one opens', async () => {
   await assert.rejects(
     swap((a, b) => {
       loadAddon().exchange(a, b);
@@ -94,20 +94,20 @@ test('cut off right after it, under the anchor of before: the new one opens', as
   assert.deepEqual(await accounts(), ['new']);
 });
 
-test('where the file system cannot exchange names it takes two steps', async () => {
+test('if the file system cannot exchange names it takes two steps', async () => {
   await swap(() => {
     throw Object.assign(new Error('not here'), { code: 'EINVAL' });
   });
   assert.deepEqual(await accounts(), ['new']);
 });
 
-test('where there was no store the new one takes the empty place', async () => {
+test('without a former store the new one is moved to the empty path', async () => {
   rmSync(rig.directory, { recursive: true });
   assert.equal(await swap(loadAddon().exchange), undefined);
   assert.deepEqual(await accounts(), ['new']);
 });
 
-test('what a killed run left is cleared away, and stores that are kept are not', async () => {
+test('leftovers of a killed run are removed, and kept stores are not', async () => {
   await swap(loadAddon().exchange);
   await fresh();
   workDirectory(rig.directory);
@@ -116,7 +116,7 @@ test('what a killed run left is cleared away, and stores that are kept are not',
   assert.equal(replacedStores(rig.directory).length, 1);
 });
 
-test('the old store put back under the new anchor is refused', async () => {
+test('the old store restored with the new anchor is rejected', async () => {
   const aside = await swap(loadAddon().exchange);
   assert.deepEqual(await accounts(), ['new']);
   loadAddon().exchange(rig.directory, aside ?? '');

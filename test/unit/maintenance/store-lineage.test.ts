@@ -6,9 +6,12 @@ import { backupBytes, restored } from '../../support/offline-work.ts';
 import { eventOf, recordOf } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** A store is the newest of its own kind by its anchor; whether it knows what a backup's line has spent is more. */
+/**
+ * The anchor shows whether a store is the newest of its own line; whether it knows all codes used after a backup is a
+ * stronger condition.
+ */
 const rigs: StoreRig[] = [];
-/** Two events are never the same, as in life. */
+/** Two events are never the same, as in practice. */
 let moment = 1_700_000_000_000;
 function happened(account: string): AuditEvent {
   moment += 1;
@@ -26,14 +29,14 @@ async function machine(): Promise<StoreRig> {
   return rig;
 }
 
-/** As a snapshot of the whole machine has it. */
+/** As in a snapshot of the whole machine. */
 function putBack(rig: StoreRig): StoreRig {
   const copy = rig.copy();
   rigs.push(copy);
   return copy;
 }
 
-/** Spends the first so many recovery keys of four. */
+/** Uses the given number of four recovery keys. */
 async function spend(rig: StoreRig, keys: number, account = 'mail'): Promise<Buffer> {
   const store = await rig.open();
   try {
@@ -65,7 +68,7 @@ function paper(account: string): AccountRecord {
   };
 }
 
-/** How many of the keys open something. */
+/** How many of the keys are accepted. */
 async function left(rig: StoreRig, account = 'mail'): Promise<number> {
   const store = await rig.open();
   try {
@@ -78,7 +81,7 @@ async function left(rig: StoreRig, account = 'mail'): Promise<number> {
   }
 }
 
-test('beside the store that went on from it, a backup brings the keys back that are not spent there', async () => {
+test('beside the store that continued from it, a backup restores the keys that are unused there', async () => {
   const rig = await machine();
   const backup = await spend(rig, 1);
   await spend(rig, 2);
@@ -87,7 +90,7 @@ test('beside the store that went on from it, a backup brings the keys back that 
   assert.equal(await left(rig), 2);
 });
 
-test('beside a machine that was put back to before the backup, nobody knows what was spent', async () => {
+test('beside a machine restored to before the backup, it is unknown which keys were used', async () => {
   const rig = await machine();
   await spend(rig, 0);
   const before = putBack(rig);
@@ -102,7 +105,7 @@ test('beside a machine that was put back to before the backup, nobody knows what
   );
 });
 
-test('beside a machine that was put back and went on by itself, neither', async () => {
+test('beside a machine that was restored and then continued, it is unknown too', async () => {
   const rig = await machine();
   await spend(rig, 0);
   const before = putBack(rig);
@@ -113,7 +116,7 @@ test('beside a machine that was put back and went on by itself, neither', async 
   assert.equal(await left(before), 0);
 });
 
-test('elsewhere all keys are void, and what goes on there is known when it is restored once more', async () => {
+test('elsewhere all keys are void, and later use there is known at the next restore', async () => {
   const here = await machine();
   await spend(here, 0);
   const backup = await spend(here, 1);
@@ -132,7 +135,7 @@ test('elsewhere all keys are void, and what goes on there is known when it is re
   assert.equal(done.storeWasNewest, true);
 });
 
-test('back on the machine where it came from, what was spent elsewhere meanwhile is not known', async () => {
+test('back on the original machine, use elsewhere meanwhile is unknown', async () => {
   const here = await machine();
   const moved = await spend(here, 0);
   const there = await machine();

@@ -8,7 +8,7 @@ import { backupBytes, repaired, restored } from '../../support/offline-work.ts';
 import { put } from '../../support/store-records.ts';
 import { StoreRig } from '../../support/store-rig.ts';
 
-/** The chain of events goes on through restores and repairs, in a segment that says so. */
+/** The chain of events continues through restores and repairs, in a segment that says so. */
 let rig: StoreRig;
 let backup: Buffer;
 const everything = { scan: Number.POSITIVE_INFINITY };
@@ -29,7 +29,7 @@ interface Looked {
   readonly segments: readonly string[];
 }
 
-/** With an event more, which has to follow on what was made. */
+/** With one more event, which must follow the result. */
 async function look(prune?: number): Promise<Looked> {
   const store = await rig.open();
   try {
@@ -61,7 +61,7 @@ async function damage(db: LevelDb, key: Buffer): Promise<void> {
   await db.put(key, value);
 }
 
-test('a restore beside the newest store goes on from its newest event', async () => {
+test('a restore beside the newest store continues from its newest event', async () => {
   await restored(rig, backup);
   const { faults, segments, check } = await look();
   assert.deepEqual(faults, []);
@@ -69,7 +69,7 @@ test('a restore beside the newest store goes on from its newest event', async ()
   assert.deepEqual([check.checked, check.unchained], [10, 0]);
 });
 
-test('a restore of the backup alone goes on from what the backup had, and so does the next', async () => {
+test('a restore of only the backup continues from its newest event, and so does the next', async () => {
   await restored(rig, backup, { ignoreStore: true });
   await restored(rig, backup, { ignoreStore: true });
   const { faults, segments } = await look();
@@ -77,7 +77,7 @@ test('a restore of the backup alone goes on from what the backup had, and so doe
   assert.deepEqual(segments, ['1 new-store', '7 restored']);
 });
 
-test('a restore after all events were dropped goes on behind them', async () => {
+test('a restore after all events were dropped continues after them', async () => {
   const store = await rig.open();
   await store.pruneEvents({ before: Number.MAX_SAFE_INTEGER, keep: 0 });
   await store.close();
@@ -95,7 +95,7 @@ test('a repair that lost no event leaves one chain', async () => {
   assert.deepEqual(segments, ['1 new-store', '9 repaired']);
 });
 
-test('a repair says which events are lost, at both ends too, and nothing else is wrong', async () => {
+test('a repair reports which events are lost, at both ends too, and nothing else is wrong', async () => {
   await behindItsBack(async (db) => {
     await db.del(eventKey(1));
     await damage(db, eventKey(4));
@@ -110,7 +110,7 @@ test('a repair says which events are lost, at both ends too, and nothing else is
   assert.deepEqual(again.faults, ['8 missing'], 'what stood before the oldest is what that one says');
 });
 
-test('a repair without the key of the chain keeps the events, and begins another', async () => {
+test('a repair without the key of the chain keeps the events, and starts another', async () => {
   await behindItsBack((db) => damage(db, metaKey));
   await repaired(rig);
   const { faults, segments, check } = await look();

@@ -12,7 +12,7 @@ import { manualPages } from '../../../man/pages.ts';
 import { nowhere } from '../../../man/world.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** The manual: well-formed, whole, and the same as what the programs and docs/ say. */
+/** The manual pages: well-formed, complete, and consistent with the programs and docs/. */
 
 const world = nowhere('1.2.3');
 const pages = manualPages(projectRoot, world, 'November 24, 2026');
@@ -22,7 +22,7 @@ function mandoc(page: string, ...options: readonly string[]): string {
   return `${stdout}${stderr}${status === 0 ? '' : `status ${status}`}`;
 }
 
-/** As it is read, without where lines break; bold is a letter, a backspace and the letter again. */
+/** As displayed, without line breaks; bold is a letter, a backspace and the letter again. */
 const asRead = (page: string) =>
   mandoc(page, '-Tutf8', '-O', 'width=1000')
     .split('\b')
@@ -39,7 +39,7 @@ describe('every manual page', () => {
       assert.equal(mandoc(page, '-Tlint', '-W', 'warning'), '');
     });
 
-  test('says what each command, argument and option says in --help', () => {
+  test('describes each command, argument and option as --help does', () => {
     const read = asRead(pages.get('sallyport.8') ?? '').toLowerCase();
     const shown = leaves(programOf(world).program).filter((one) => one.name() !== 'complete');
     assert.ok(shown.length > 20);
@@ -52,7 +52,7 @@ describe('every manual page', () => {
     assert.doesNotMatch(pages.get('sallyport.8') ?? '', /^\.Ss complete$/m, 'what is for scripts alone');
   });
 
-  test('knows each option of the module', () => {
+  test('names each option of the module', () => {
     const rules = readFileSync(join(projectRoot, 'native/module/options.c'), 'utf8');
     const known = [...rules.matchAll(/^ {4}\{"([a-z_=]+)", take_/gm)].map((match) => match[1] ?? '');
     const reported = rowsOf('reference/pam-module.md', '## Options').map((row) =>
@@ -62,7 +62,7 @@ describe('every manual page', () => {
     assert.deepEqual([...reported].sort(), [...known].sort());
   });
 
-  test('knows each key of the configuration', () => {
+  test('names each setting of the configuration', () => {
     const keys = (schema: { readonly entries: object }) => Object.keys(schema.entries);
     const tables = documentSchema.entries;
     const within = (name: 'paths' | 'webauthn' | 'portal' | 'audit') => keys(tables[name].wrapped);
@@ -87,7 +87,7 @@ describe('every manual page', () => {
   });
 });
 
-/** What the first column of the first table below a heading names; a row may name two. */
+/** The first column of the first table below a heading; a row may name two. */
 function rowsOf(file: string, heading: string): readonly string[] {
   const page = readFileSync(join(projectRoot, 'docs', file), 'utf8');
   const below = page.split(`${heading}\n`)[1] ?? '';
@@ -102,7 +102,7 @@ describe('text in a manual page', () => {
   const said = (body: string) =>
     asRead(`.Dd November 24, 2026\n.Dt X 8\n.Os\n.Sh NAME\n.Nm x\n.Nd y\n.Sh TEXT\n${body}`);
 
-  test('is never a request, a macro or an escape', () => {
+  test('is never interpreted as a request, a macro or an escape', () => {
     for (const hostile of [
       '.Sh OTHER',
       "'br",
@@ -120,7 +120,7 @@ describe('text in a manual page', () => {
     }
   });
 
-  test('of a kind that is not known ends it', () => {
+  test('with an unknown construct is an error', () => {
     assert.throws(() => fromMarkdown('<b>html</b>\n'), /cannot be made of/);
     assert.throws(() => fromMarkdown('![picture](x.png)\n'), /cannot be made of/);
   });

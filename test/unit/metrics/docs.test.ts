@@ -10,7 +10,7 @@ import { eventOf } from '../../support/store-records.ts';
 import { config } from '../policy/support.ts';
 import { readMetrics } from './parser.ts';
 
-it('docs/reference/metrics.md has every figure with its kind and its labels', async () => {
+it('docs/reference/metrics.md has every metric with its type and labels', async () => {
   const page = readFileSync(join(projectRoot, 'docs/reference/metrics.md'), 'utf8');
   const written = new Map(
     [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (.*?) \|/gm)].map(([, name = '', type, labels = '']) => [

@@ -10,7 +10,7 @@ import { eventOf, recordOf } from '../../support/store-records.ts';
 import { readMetrics } from './parser.ts';
 
 describe('the text', () => {
-  it('is what the format allows, whatever stands in labels', () => {
+  it('is valid in the format, whatever the labels contain', () => {
     const text = fc.string({ unit: 'binary', maxLength: 20 });
     fc.assert(
       fc.property(text, text, fc.double({ noNaN: true, noDefaultInfinity: true }), (label, help, value) => {
@@ -22,7 +22,7 @@ describe('the text', () => {
     );
   });
 
-  it('has histograms that add up', () => {
+  it('has consistent histograms', () => {
     const histogram = createHistogram('seconds', 'how long');
     for (const value of [0, 0.001, 0.0011, 0.3, 99]) histogram.observe(value);
     const read = readMetrics(textOf([histogram.family()])).get('seconds');
@@ -30,7 +30,7 @@ describe('the text', () => {
     assert.deepEqual([at('0.001'), at('0.0025'), at('0.5'), at('10'), at('+Inf')], [2, 3, 4, 4, 5]);
   });
 
-  it('is refused by the reader of this test where it is wrong', () => {
+  it('is rejected by the parser of this test if it is invalid', () => {
     const head = '# HELP a b\n# TYPE a gauge\n';
     for (const bad of [
       `${head}a 1`,
@@ -59,7 +59,7 @@ describe('counters', () => {
     );
   });
 
-  it('hold no name, no address and nothing typed', () => {
+  it('contain no name, no address and nothing typed', () => {
     const counts = createCounts();
     counts.note({
       ...eventOf('secretname'),
@@ -81,7 +81,7 @@ describe('counters', () => {
     readMetrics(text);
   });
 
-  it('tell commits from conflicts and failures', async () => {
+  it('distinguish commits, conflicts and failures', async () => {
     const counts = createCounts();
     const inner = new MemoryStore();
     const store = instrumentStore(inner, counts);
@@ -98,7 +98,7 @@ describe('counters', () => {
 });
 
 describe('locked accounts', () => {
-  it('are counted as they are now, and a lock that ran out is none', async () => {
+  it('are counted as they are now, and an expired lockout is not', async () => {
     const store = new MemoryStore();
     const now = 10_000_000;
     const put = (account: string, lock: object) =>

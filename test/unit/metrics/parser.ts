@@ -1,6 +1,6 @@
 /**
- * Reads Prometheus' text format as its page writes it (exposition_formats, "Text format details"), and refuses
- * whatever that does not allow. Written apart from what writes it.
+ * Reads Prometheus' text format as its page specifies it (exposition_formats, "Text format details"), and rejects
+ * everything else. Written independently of the writer.
  */
 export interface Read {
   readonly type: string;

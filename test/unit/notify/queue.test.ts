@@ -7,7 +7,7 @@ import { eventOf } from '../../support/store-records.ts';
 
 const at = (seq: number): StoredAuditEvent => ({ ...eventOf('alice'), seq });
 
-describe('which events are told', () => {
+describe('events that are reported', () => {
   const name = (fields: Partial<StoredAuditEvent>) => noticeOf({ ...at(1), ...fields });
   const factor = (kind: string) => ({ factor: { id: 'i', kind, name: 'n' } });
   const refused = { outcome: 'refused', reason: 'wrong' } as const;
@@ -35,7 +35,7 @@ describe('which events are told', () => {
 });
 
 describe('the queue', () => {
-  it('keeps the order, and counts what is too much in its place', () => {
+  it('keeps the order, and counts the excess in its position', () => {
     const queue = new Queue(3, 'host');
     for (let seq = 1; seq <= 10; seq += 1) queue.push('locked', at(seq));
     assert.equal(queue.length, 4);
@@ -53,7 +53,7 @@ describe('the queue', () => {
     queue.shift();
   });
 
-  it('goes on counting while it is full', () => {
+  it('continues counting while it is full', () => {
     const queue = new Queue(3, 'host');
     for (let seq = 1; seq <= 5; seq += 1) queue.push('locked', at(seq));
     queue.shift();
@@ -76,7 +76,7 @@ describe('the queue', () => {
     );
   });
 
-  it('has no place for how the store is', () => {
+  it('has no entry for the state of the store', () => {
     const queue = new Queue(3, 'host');
     queue.push('store-trouble', at(0));
     assert.equal(queue.reportedUpTo(7), 7);

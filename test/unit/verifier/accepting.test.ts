@@ -25,7 +25,7 @@ import {
 } from '../../support/verifier-rig.ts';
 import { realm } from '../policy/support.ts';
 
-describe('a factor lets in', () => {
+describe('an accepted factor', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = makeRig();
@@ -37,7 +37,7 @@ describe('a factor lets in', () => {
     ['an HOTP code', 'h1', (): string => press(0)],
     ['a recovery key', 'r1', (): string => recoveryKeys[0] ?? ''],
   ] as const) {
-    it(`${kind}, once, and its mark is in the store before it is said`, async () => {
+    it(`${kind} is accepted once, and its last-used counter is stored before the result is sent`, async () => {
       const before = await factorOf(rig, id);
       const verdict = assertAccepted(await answer(rig, {}, text()));
       assert.equal(verdict.strip, 0);
@@ -57,7 +57,7 @@ describe('a factor lets in', () => {
     });
   }
 
-  it('a spent code counts as wrong once its window is over; a spent recovery key too', async () => {
+  it('a used code counts as wrong once its window is over; so does a used recovery key', async () => {
     const code = codeNow(rig);
     assertAccepted(await answer(rig, {}, code));
     const replay = assertRefused(await answer(rig, {}, code));
@@ -82,7 +82,7 @@ describe('a factor lets in', () => {
     assert.deepEqual([last?.outcome, last?.reason], ['refused', 'replay']);
   });
 
-  it('the user hears how many recovery keys are left below four, and not before', async () => {
+  it('the user is told how many recovery keys are left below four, and not before', async () => {
     const texts: (string | undefined)[] = [];
     for (const key of recoveryKeys) texts.push(assertAccepted(await answer(rig, {}, key)).text);
     assert.equal(texts[0], undefined);
@@ -95,7 +95,7 @@ describe('a factor lets in', () => {
     assert.ok(texts[4]?.includes('last'), texts[4]);
   });
 
-  it('a code that came long after the prompt is judged by the clock as it is then', async () => {
+  it('a code that arrives long after the prompt is verified by the clock of that moment', async () => {
     const login = await opened(rig);
     const old = codeNow(rig);
     rig.clock.pass(120_000);
@@ -104,14 +104,14 @@ describe('a factor lets in', () => {
   });
 });
 
-describe('an HOTP token that ran ahead', () => {
+describe('an HOTP device that ran ahead', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = makeRig();
     await put(rig, { factors: [hotpFactor()] });
   });
 
-  it('comes back by two codes in a row in one call; the first is a wrong answer until then', async () => {
+  it('is resynchronised by two consecutive codes in one call; the first is a wrong answer until then', async () => {
     const login = await opened(rig);
     const first = assertRefused(await answered(rig, login, press(500)));
     assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
@@ -121,7 +121,7 @@ describe('an HOTP token that ran ahead', () => {
     assertAccepted(await answer(rig, {}, press(502)));
   });
 
-  it('not by two codes in a row in two calls, nor with another answer between them', async () => {
+  it('is not by two consecutive codes in two calls, nor with another answer between them', async () => {
     await answers(rig, {}, press(500));
     assertRefused(await answer(rig, {}, press(501)));
     for (const between of [press(700), wrongCode(rig)]) {
@@ -130,17 +130,17 @@ describe('an HOTP token that ran ahead', () => {
     }
   });
 
-  it('not by the same code twice, nor by one that does not follow', async () => {
+  it('is not by the same code twice, nor by one that does not follow', async () => {
     const verdicts = await answers(rig, {}, press(500), press(500));
     assert.ok(!verdicts.some(isAccepted));
     assert.ok(!(await answers(rig, {}, press(500), press(502))).some(isAccepted));
   });
 
-  it('not beyond a thousand', async () => {
+  it('is not beyond a thousand codes', async () => {
     assert.ok(!(await answers(rig, {}, press(1_500), press(1_501))).some(isAccepted));
   });
 
-  it('not when the token was accepted meanwhile beyond that counter', async () => {
+  it('is not when a code beyond that counter was accepted meanwhile', async () => {
     const login = await opened(rig);
     const first = assertRefused(await answered(rig, login, press(500)));
     await put(rig, { factors: [hotpFactor({ counter: 502 })] });
@@ -148,7 +148,7 @@ describe('an HOTP token that ran ahead', () => {
   });
 });
 
-describe('once is once', () => {
+describe('single use', () => {
   const tries = 64;
 
   for (const [kind, text] of [
@@ -157,8 +157,8 @@ describe('once is once', () => {
     ['recovery', (): string => recoveryKeys[0] ?? ''],
   ] as const) {
     for (const verifiers of [1, 2]) {
-      it(`${tries} tries at once with one ${kind} code, by ${verifiers} verifier(s) on one store`, async () => {
-        // Nobody is locked, so that what refuses is the mark and nothing else.
+      it(`${tries} concurrent attempts with one ${kind} code, by ${verifiers} verifier(s) on one store`, async () => {
+        // No account is locked, so that only the last-used counter refuses.
         const rig = makeRig(realm({ lockout: { codes: 1_000, any: 1_000, forMs: 3_600_000 } }));
         await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
         rig.store.unsteady = true;
@@ -180,7 +180,7 @@ describe('once is once', () => {
     }
   }
 
-  it('64 accounts at once, each with its own code: all are let in', async () => {
+  it('64 accounts at once, each with its own code: all are accepted', async () => {
     const rig = makeRig();
     await Promise.all(
       Array.from({ length: 64 }, async (_, each) => {
@@ -194,7 +194,7 @@ describe('once is once', () => {
     assert.ok(verdicts.every(isAccepted));
   });
 
-  it('login, enrolment and verify spend from one purse', async () => {
+  it('a code used by login, enrolment or verify is used for all of them', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor(), hotpFactor()] });
     const verify = (text: string): ReturnType<Rig['verifier']['verify']> =>

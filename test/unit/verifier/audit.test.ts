@@ -23,7 +23,7 @@ import { day, facts, hour, members, realm, remember, rule } from '../policy/supp
 
 const key = recoveryKeys[0] ?? '';
 
-/** The one event of one decision, and that it was committed with the change that it describes. */
+/** Each decision has one event, committed with the change that it describes. */
 async function theEvent(rig: Rig, decide: () => Promise<unknown>): Promise<Record<string, unknown>> {
   const before = rig.store.commits.length;
   await decide();
@@ -71,7 +71,7 @@ describe('every decision leaves one event, in the commit of its change', () => {
   ] as const) {
     for (const proven of [true, false]) {
       if (!proven && reason === 'unknown-format') continue;
-      it(`${what}, ${proven ? 'proven' : 'not proven'}`, async () => {
+      it(`${what}, ${proven ? 'verified' : 'unverified'} first factor`, async () => {
         const event = await theEvent(rig, () => answer(rig, { firstFactorVerified: proven }, text()));
         assert.deepEqual(
           [event.kind, event.outcome, event.reason, event.account, event.firstFactorVerified],
@@ -126,14 +126,14 @@ describe('every decision leaves one event, in the commit of its change', () => {
     }
   });
 
-  it('a login that was remembered', async () => {
+  it('a login with a grant', async () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     await answer(rig, {}, codeNow(rig));
     const event = await theEvent(rig, () => rig.verifier.open(facts()));
     assert.deepEqual([event.outcome, event.reason], ['not-needed', 'remembered']);
   });
 
-  it('a login that was given up, proven, and none that was not', async () => {
+  it('an abandoned login with a verified first factor, and none without', async () => {
     const login = await opened(rig);
     for (const reason of ['cancelled', 'timed-out', 'disconnected'] as const) {
       const event = await theEvent(rig, () => rig.verifier.abandon(login, reason));
@@ -170,13 +170,13 @@ describe('every decision leaves one event, in the commit of its change', () => {
     }
   });
 
-  it('being asked is no decision yet', async () => {
+  it('a prompt is not a decision', async () => {
     const before = rig.store.commits.length;
     await opened(rig);
     assert.equal(rig.store.commits.length, before);
   });
 
-  it('a proven login of a name that is no account is stored nowhere', async () => {
+  it('a login with a verified first factor of a name that is not an account is not stored', async () => {
     const before = rig.store.commits.length;
     const opening = await rig.verifier.open(facts({ user: 'nobody' }));
     assert.ok(opening.kind === 'done' && opening.result === 'auth-err' && opening.text === undefined);
@@ -185,8 +185,8 @@ describe('every decision leaves one event, in the commit of its change', () => {
   });
 });
 
-describe('what is written down', () => {
-  it('holds no answer, no seed, no key and no hash, nor does the log', async () => {
+describe('the events', () => {
+  it('contain no answer, seed, key or hash, nor does the log', async () => {
     const rig = makeRig(realm({ lockout: { codes: 100, any: 100, forMs: hour } }));
     await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
     const passwords = ['correct-horse-battery', 'pässwort'];
@@ -242,7 +242,7 @@ describe('what is written down', () => {
     }
   });
 
-  it('holds no control characters, whatever a login program says of itself', async () => {
+  it('contain no control characters, whatever a login program claims', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     const nasty = 'evil\u001b[2J\u0007\n\r\u009b31mhost';

@@ -31,7 +31,7 @@ async function give(rig: Rig, forMs = hour, user = 'alice'): Promise<string> {
 }
 
 const kindsOf = async (rig: Rig) => (await recordOf(rig)).factors.map(({ kind }) => kind);
-/** Right in shape, and not the code. */
+/** In the right format, but not the code. */
 const other = (code: string) => (code === '000 000 000' ? '000 000 001' : '000 000 000');
 
 describe('a bypass code', () => {
@@ -41,7 +41,7 @@ describe('a bypass code', () => {
     await put(rig, { factors: [totpFactor()] });
   });
 
-  it('lets in once, is gone with it, and the user hears so', async () => {
+  it('is accepted once, is removed with it, and the user is told so', async () => {
     const code = await give(rig);
     assert.deepEqual(await kindsOf(rig), ['totp', 'bypass']);
     const { text } = assertAccepted(await answer(rig, {}, code));
@@ -50,14 +50,14 @@ describe('a bypass code', () => {
     assertRefused(await answer(rig, {}, code));
   });
 
-  it('is asked of an account that has nothing else, and opens nothing more', async () => {
+  it('is asked for if the account has no other factor, and allows nothing else', async () => {
     await put(rig, { factors: [] });
     const code = await give(rig);
     assertAccepted(await answer(rig, {}, code.replaceAll(' ', '')));
     assert.equal((await rig.verifier.open(facts())).kind, 'done');
   });
 
-  it('is known by who gave it, and nothing of it is in the trail', async () => {
+  it('is recorded with its issuer, and its text is not in the audit trail', async () => {
     const code = await give(rig);
     assertAccepted(await answer(rig, {}, code));
     const [given, used] = await eventsOf(rig);
@@ -70,7 +70,7 @@ describe('a bypass code', () => {
     assert.ok(!all.includes(code) && !all.includes(code.replaceAll(' ', '')));
   });
 
-  it('ends the one before it', async () => {
+  it('replaces the previous one', async () => {
     const first = await give(rig);
     const second = await give(rig);
     assert.deepEqual(await kindsOf(rig), ['totp', 'bypass']);
@@ -78,21 +78,21 @@ describe('a bypass code', () => {
     assertAccepted(await answer(rig, {}, second));
   });
 
-  it('counts with the typed codes, and is locked with them', async () => {
+  it('counts as a typed code, and is locked with them', async () => {
     const code = await give(rig);
     for (let tries = 0; tries < 3; tries += 1) await answers(rig, {}, other(code), other(code), other(code));
     assert.ok((await recordOf(rig)).lock.codesLockedAt !== undefined);
     assert.equal((await rig.verifier.open(facts())).kind, 'done');
   });
 
-  it('given while they are locked, says so', async () => {
+  it('issued during a lockout reports it', async () => {
     await put(rig, { lock: { codes: 8, any: 8, codesLockedAt: rig.clock.at } });
     const request = { actor: 'uid:0', user: 'alice', verify: false, kind: 'bypass', forMs: hour } as const;
     const { warning } = await rig.verifier.enrol(request);
     assert.match(warning ?? '', /sallyport user unlock alice/);
   });
 
-  it('is void from its end on, and when the clock stands before its beginning', async () => {
+  it('is void from its end on, and when the clock is before its beginning', async () => {
     const code = await give(rig, minute);
     const start = rig.clock.at;
     for (const [at, accepted] of [
@@ -112,7 +112,7 @@ describe('a bypass code', () => {
     assertRefused(await answered(rig, login, code));
   });
 
-  it('stands behind the password where both are one answer', async () => {
+  it('follows the password if both are one answer', async () => {
     const code = await give(rig);
     const verdict = assertAccepted(await answer(rig, { mode: 'password-and-code' }, `secret${code}`));
     assert.equal(verdict.strip, 11);
@@ -120,7 +120,7 @@ describe('a bypass code', () => {
     assert.equal(assertAccepted(await answer(rig, { mode: 'first-pass' }, `secret9${next}`)).strip, 9);
   });
 
-  it('is not remembered: it opens one login', async () => {
+  it('creates no grant: it allows one login', async () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     assertAccepted(await answer(rig, {}, await give(rig)));
     assert.deepEqual((await recordOf(rig)).grants, []);
@@ -128,7 +128,7 @@ describe('a bypass code', () => {
     assert.equal((await recordOf(rig)).grants.length, 1);
   });
 
-  it('is spent by verify too', async () => {
+  it('is used up by verify too', async () => {
     const code = await give(rig);
     const verify = () => rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(code) });
     assert.equal((await verify()).outcome, 'accepted');
@@ -137,7 +137,7 @@ describe('a bypass code', () => {
   });
 
   for (const verifiers of [1, 2]) {
-    it(`64 tries at once, by ${verifiers} verifier(s): one is let in`, async () => {
+    it(`64 concurrent attempts, by ${verifiers} verifier(s): one is accepted`, async () => {
       rig = makeRig(realm({ lockout: { codes: 1_000, any: 1_000, forMs: hour } }));
       await put(rig, { factors: [totpFactor()] });
       const code = await give(rig);
@@ -174,7 +174,7 @@ describe('imported scratch codes', () => {
     await put(rig, { factors: [totpFactor(), recoveryFactor(), scratch] });
   });
 
-  it('each let in once, with the advice to replace them', async () => {
+  it('each are accepted once, with the advice to replace them', async () => {
     for (const [index, code] of codes.entries()) {
       const { text } = assertAccepted(await answer(rig, {}, code));
       assert.match(text ?? '', /sallyport factor add recovery/);
@@ -185,7 +185,7 @@ describe('imported scratch codes', () => {
     assert.ok(left.kind === 'scratch' && left.hashes.every((hash) => hash === null));
   });
 
-  it('count with typed codes: wrong ones lock them, and one that is right lifts nothing', async () => {
+  it('count as typed codes: wrong ones lock them, and a right one clears nothing', async () => {
     await put(rig, { lock: { codes: 7, any: 7 } });
     assertRefused(await answer(rig, {}, '99999999'));
     assert.ok((await recordOf(rig)).lock.codesLockedAt !== undefined);

@@ -49,8 +49,8 @@ function refused(evaluation: Evaluation): Evaluation & { outcome: 'refused' } {
   return evaluation;
 }
 
-describe('one answer against the factors of an account', () => {
-  it('whichever factor it is for, it is that one that changes', () => {
+describe('one answer evaluated against the factors of an account', () => {
+  it('changes only the factor that it matches', () => {
     const all = [six, eight, counter, keys];
     for (const [answer, id] of [
       [sixCode, 'six'],
@@ -69,14 +69,14 @@ describe('one answer against the factors of an account', () => {
     }
   });
 
-  it('takes no factor that it was not given', () => {
+  it('matches no factor that was not passed', () => {
     assert.equal(ask(sixCode, []).outcome, 'unknown-format');
     assert.equal(ask(key, [six]).outcome, 'unknown-format');
     assert.equal(ask(sixCode, [eight]).outcome, 'unknown-format');
     assert.equal(ask(sixCode, [keys]).outcome, 'unknown-format');
   });
 
-  it('what fits no shape in use is no answer at all', () => {
+  it('is not an answer if it has no known format', () => {
     for (const answer of [
       '',
       ' ',
@@ -92,18 +92,18 @@ describe('one answer against the factors of an account', () => {
     assert.equal(ask('cccccccccccbcjdifctrndncchkftchjlnbhvhtugdlj', [six, keys]).outcome, 'unknown-format');
   });
 
-  it('is one failure, however many it was tried against', () => {
+  it('is one failure, however many factors it was verified against', () => {
     const evaluation = refused(ask(wrongSix, [six, { ...six, id: 'other' }, counter]));
     assert.equal(evaluation.reason, 'wrong');
     assert.equal(evaluation.countsAsCode, true);
   });
 
-  it('a wrong recovery key is no wrong code', () => {
+  it('does not count as a wrong code if it is a wrong recovery key', () => {
     const evaluation = refused(ask(another, [six, keys]));
     assert.deepEqual([evaluation.reason, evaluation.countsAsCode], ['wrong', false]);
   });
 
-  it('tells a replay from a slip, also where another factor only says wrong', () => {
+  it('is reported as a replay, even if another factor reports wrong', () => {
     const spent = accepted(ask(sixCode, [six])).factor;
     for (const factors of [
       [spent, counter],
@@ -112,7 +112,7 @@ describe('one answer against the factors of an account', () => {
       assert.equal(refused(ask(sixCode, factors)).reason, 'replay');
   });
 
-  it('a clock before the mark is told only when every factor says so: it counts nowhere', () => {
+  it('reports a clock before the last-used counter only if every factor does, and then counts as no failure', () => {
     const ahead: FactorRecord = { ...six, lastStep: Math.floor(now / 30_000) + 1_000 };
     assert.equal(refused(ask(wrongSix, [ahead])).reason, 'clock');
     assert.equal(refused(ask(wrongSix, [ahead, counter])).reason, 'wrong');
@@ -120,7 +120,7 @@ describe('one answer against the factors of an account', () => {
     assert.equal(refused(ask(press(0), [ahead, spent])).reason, 'replay');
   });
 
-  it('a first code far ahead is wrong and names what would prove it; the next one in a row does', () => {
+  it('is wrong if it is a code far ahead, and names what resynchronises; the next consecutive one does', () => {
     const first = refused(ask(press(500), [six, counter]));
     assert.deepEqual(first.resync, { factor: 'counter', counter: 501 });
     const { resync } = first;
@@ -132,22 +132,22 @@ describe('one answer against the factors of an account', () => {
   });
 });
 
-describe('while typed codes are locked', () => {
-  it('no code is judged, right or wrong, and no record comes back', () => {
+describe('during a lockout of typed codes', () => {
+  it('no code is verified, right or wrong, and no record is returned', () => {
     for (const answer of [sixCode, wrongSix, press(0)])
       assert.deepEqual(ask(answer, [six, counter, keys], { codesLocked: true }), { outcome: 'codes-locked' });
   });
 
-  it('a recovery key is judged as ever', () => {
+  it('a recovery key is verified as usual', () => {
     assert.equal(accepted(ask(key, [six, keys], { codesLocked: true })).factor.id, 'keys');
     assert.equal(refused(ask(another, [six, keys], { codesLocked: true })).reason, 'wrong');
   });
 
-  it('what has no shape is still only that', () => {
+  it('an answer of unknown format still has only that reason', () => {
     assert.equal(ask('hunter2', [six, keys], { codesLocked: true }).outcome, 'unknown-format');
   });
 
-  it('behind a password too', () => {
+  it('also after a password', () => {
     const locked = { codesLocked: true, where: 'tail' } as const;
     assert.equal(ask(`hunter2${sixCode}`, [six, keys], locked).outcome, 'codes-locked');
     assert.equal(accepted(ask(`hunter2${key}`, [six, keys], locked)).length, key.length);
@@ -171,7 +171,7 @@ describe('a password and a factor in one answer', () => {
       assert.equal(accepted(ask(answer, factors, tail)).length, length, answer);
   });
 
-  it('a password may end in digits, or in what a recovery key is made of', () => {
+  it('a password may end in digits, or in symbols of a recovery key', () => {
     const all = [six, eight, counter, keys];
     for (const password of [
       '12',
@@ -191,30 +191,30 @@ describe('a password and a factor in one answer', () => {
     }
   });
 
-  it('the longest that is right wins', () => {
+  it('the longest correct end is used', () => {
     const within = totpRecord({ id: 'within', secret: seeds.eight.toString('base64') });
-    // The last six digits of the eight-digit code are those of the six-digit one of the same seed.
+    // The last six digits of the eight-digit code equal the six-digit one of the same seed.
     assert.ok(eightCode.endsWith(totp(seeds.eight, { at: now })));
     const evaluation = accepted(ask(`hunter2${eightCode}`, [within, eight], tail));
     assert.deepEqual([evaluation.factor.id, evaluation.length], ['eight', 8]);
   });
 
-  it('a wrong end is one failure, though it was tried in every length', () => {
+  it('a wrong end is one failure, though it was verified in every length', () => {
     const evaluation = refused(ask('hunter200000000', [six, eight, counter], tail));
     assert.deepEqual([evaluation.reason, evaluation.countsAsCode], ['wrong', true]);
   });
 
-  it('a password alone is no answer', () => {
+  it('only a password is not an answer', () => {
     for (const answer of ['hunter2', '', '12345', 'correct horse battery'])
       assert.equal(ask(answer, [six, keys], tail).outcome, 'unknown-format', answer);
   });
 
-  it('only the end counts: a code in front of the password is none', () => {
+  it('only the end counts: a code before the password does not', () => {
     assert.equal(ask(`${sixCode}hunter2`, [six], tail).outcome, 'unknown-format');
     assert.equal(ask(`${sixCode}.`, [six], tail).outcome, 'unknown-format');
   });
 
-  it('blanks around the code are no part of the password', () => {
+  it('spaces around the code are not part of the password', () => {
     const [first, second] = [sixCode.slice(0, 3), sixCode.slice(3)];
     for (const [answer, length] of [
       [`hunter2 ${sixCode}`, 7],
@@ -226,21 +226,21 @@ describe('a password and a factor in one answer', () => {
       assert.equal(accepted(ask(answer, [six], tail)).length, length, JSON.stringify(answer));
   });
 
-  it('a code of before in another spelling is a replay', () => {
+  it('a previous code in another spelling is a replay', () => {
     const spent = accepted(ask(sixCode, [six])).factor;
     const wide = [...sixCode].map((digit) => String.fromCodePoint(Number(digit) + 0xff10)).join('');
     for (const answer of [wide, `${sixCode}\r`, `${sixCode.slice(0, 3)}\u2013${sixCode.slice(3)}`])
       assert.equal(refused(ask(answer, [spent])).reason, 'replay', answer);
   });
 
-  it('a spent code behind a password is a replay', () => {
+  it('a used code after a password is a replay', () => {
     const spent = accepted(ask(`hunter2${sixCode}`, [six], tail)).factor;
     assert.equal(refused(ask(`hunter2${sixCode}`, [spent], tail)).reason, 'replay');
   });
 });
 
-describe('whether an answer may be one for anybody', () => {
-  it('says yes to every kind, and no to what is none', () => {
+describe('the test whether an answer has the format of any factor', () => {
+  it('is true for every kind, and false for other text', () => {
     for (const answer of [
       '123456',
       '1234567',
@@ -266,7 +266,7 @@ describe('whether an answer may be one for anybody', () => {
       assert.ok(!mayBeAnAnswer(Buffer.from(answer), 'tail'), answer);
   });
 
-  it('never says no to what a factor would take', () => {
+  it('is never false for an answer that a factor would accept', () => {
     for (const where of ['whole', 'tail'] as const)
       for (const [answer, factor] of [
         [sixCode, six],
@@ -282,7 +282,7 @@ describe('whether an answer may be one for anybody', () => {
 });
 
 describe('judging', () => {
-  it('changes nothing that it is given, the answer included', () => {
+  it('changes none of its arguments, including the answer', () => {
     const answer = Buffer.from(`hunter2${sixCode}`);
     const factors = [six, counter, keys].map((each) => Object.freeze(structuredClone(each)));
     const before = structuredClone(factors);

@@ -21,10 +21,10 @@ import {
 } from '../../support/verifier-rig.ts';
 import { facts, onTerminal, realm } from '../policy/support.ts';
 
-/** At most so many events of one party in a minute. */
+/** Maximum number of events of one party in a minute. */
 const most = 200;
 
-describe('a flood by a party that has verified no factor', () => {
+describe('a flood by a party without a verified factor', () => {
   let rig: Rig;
   let store: Store;
   let verifier: Verifier;
@@ -42,7 +42,7 @@ describe('a flood by a party that has verified no factor', () => {
   });
   afterEach(() => mock.timers.reset());
 
-  /** HELLO, an answer of one digit, and gone. */
+  /** HELLO, an answer of one digit, and a disconnect. */
   const tries = async (count: number, given: (each: number) => Partial<LoginFacts>, text = '1') => {
     for (let each = 0; each < count; each += 1) {
       const login = await opened(rig, { firstFactorVerified: false, ...given(each) }, verifier);
@@ -65,7 +65,7 @@ describe('a flood by a party that has verified no factor', () => {
   const countOf = (events: readonly StoredAuditEvent[]) =>
     events.reduce((sum, { count = 1 }) => sum + count, 0);
 
-  it('leaves a few events and one count on the socket for users, and none is lost', async () => {
+  it('leaves a few events and one count on the socket for users, and nothing is lost', async () => {
     await tries(3_000, program(65_534, 'nobody'));
     await minute();
     const events = await eventsOf(rig);
@@ -73,7 +73,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(countOf(events), 3_000);
     assert.ok(events.every(({ account, actor }) => account === 'nobody' && actor === 'uid:65534'));
     const last = events.at(-1);
-    // What its program claimed differs from try to try, so the count does not name it.
+    // The claims of its program differ each time, so the count does not name them.
     assert.deepEqual([last?.service, last?.tty, last?.reason], [undefined, undefined, 'no-factor']);
   });
 
@@ -93,7 +93,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.ok(named.size > limits.flood.aggregatesOfOne / 2, `${named.size} accounts are named`);
   });
 
-  it('is bounded for a source of the network, by /64', async () => {
+  it('is bounded for a source on the network, by /64', async () => {
     const given = (each: number) => ({
       user: 'alice',
       source: `2001:db8::${each.toString(16)}`,
@@ -106,7 +106,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(countOf(events), 2_000);
   });
 
-  it('is bounded where it comes from thousands of uids, or about one account from thousands of sources', async () => {
+  it('is bounded if it comes from thousands of uids, or targets one account from thousands of sources', async () => {
     for (let each = 0; each < 3_000; each += 1) rig.accounts.add(`sub${each}`, 100_000 + each);
     await tries(3_000, (each) => program(100_000 + each, `sub${each}`)(each));
     await tries(3_000, (each) => {
@@ -123,7 +123,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(countOf(events.filter(({ account }) => account === 'alice')), 3_000);
   });
 
-  it('leaves the events of others as they are, and those of verified logins always', async () => {
+  it('leaves the events of others as they are, and always those of verified logins', async () => {
     await put(rig, { factors: [totpFactor()] });
     await tries(1_000, program(65_534, 'nobody'));
     const before = (await eventsOf(rig)).length;
@@ -139,7 +139,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(abandoned.length, 300);
   });
 
-  it('is no way to hide a login that is right', async () => {
+  it('does not hide a successful login', async () => {
     await put(rig, { factors: [totpFactor()] });
     const own = { rootSocket: false, peerUid: 1_000, realUid: 1_000, user: 'alice' };
     await tries(500, () => own);
@@ -150,7 +150,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(events.at(-1)?.count, undefined);
   });
 
-  it('decides again where the record changed meanwhile, though the decision is only counted', async () => {
+  it('is decided again if the record changed meanwhile, though the decision is only counted', async () => {
     await tries(100, program(1_000, 'alice'));
     const given = { firstFactorVerified: false, ...program(1_000, 'alice')(0) };
     const login = await opened(rig, given, verifier);
@@ -158,7 +158,7 @@ describe('a flood by a party that has verified no factor', () => {
     let reads = 0;
     rig.store.account = async (name: string) => {
       reads += 1;
-      // Between the decision and its being written down a factor is added.
+      // Between the decision and its event a factor is added.
       if (reads === 2) {
         rig.store.account = held;
         await put(rig, { factors: [totpFactor()] });
@@ -169,7 +169,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(verdict.kind, 'refused');
   });
 
-  it('is written before a clean stop', async () => {
+  it('is stored before a clean stop', async () => {
     const events: StoredAuditEvent[] = [];
     rig.store.follow((event) => events.push(event));
     await tries(700, program(65_534, 'nobody'));
@@ -178,7 +178,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.deepEqual(notStored, []);
   });
 
-  it('is kept while the store cannot be written, and told at the end', async () => {
+  it('is kept while the store cannot be written, and logged at the end', async () => {
     await tries(400, program(65_534, 'nobody'));
     rig.store.breakWrites('the disk is full');
     await minute();
@@ -193,7 +193,7 @@ describe('a flood by a party that has verified no factor', () => {
     assert.equal(stored + notStored.reduce((sum, { count = 1 }) => sum + count, 0), 800);
   });
 
-  it('costs a verified login of the same account nothing', async () => {
+  it('does not delay a verified login of the same account', async () => {
     await put(rig, { factors: [totpFactor()] });
     await tries(200, program(1_000, 'alice'));
     const login = await opened(rig, facts(), verifier);

@@ -23,12 +23,12 @@ import {
 import { facts, members, realm, remember, rule } from '../policy/support.ts';
 
 /**
- * What was decided at HELLO only chose the prompt. Each change is made twice: between HELLO and the
- * answer, and between the answer's reading of the record and its commit.
+ * The decision at HELLO only chooses the prompt. Each change is made twice: between HELLO and the answer, and between
+ * the answer's read of the record and its commit.
  */
 const locked: AccountRecord['lock'] = { codes: 8, any: 8, codesLockedAt: 1_700_000_000_000 };
 
-describe('what changed since HELLO decides', () => {
+describe('changes since HELLO take effect', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = makeRig();
@@ -45,7 +45,7 @@ describe('what changed since HELLO decides', () => {
       const login = await opened(rig);
       const happens = async (): Promise<void> => {
         await change();
-        // Whoever changes an account writes its record; that is what a commit meets.
+        // Every change of an account writes its record, which a commit notices.
         await put(rig, {});
       };
       if (when === 'before') await happens();
@@ -75,7 +75,7 @@ describe('what changed since HELLO decides', () => {
       (verdict) => void assertRefused(verdict),
     ));
 
-  it('the factor was spent with that very code', () =>
+  it('that very code was used', () =>
     bothWays(
       () =>
         put(rig, {
@@ -99,20 +99,20 @@ describe('what changed since HELLO decides', () => {
       (verdict) => void assert.equal(assertRefused(verdict).result, 'maxtries'),
     ));
 
-  it('an admin unlocked: a code that HELLO would have refused is taken', async () => {
+  it('an administrator unlocked: a code that HELLO would have refused is accepted', async () => {
     await put(rig, { lock: locked });
     const login = await opened(rig);
     await put(rig, { lock: { codes: 0, any: 0 } });
     assertAccepted(await answered(rig, login, codeNow(rig)));
   });
 
-  it('the realm asks for another kind now', () =>
+  it('the realm requires another kind now', () =>
     bothWays(
       () => rig.setRealms(realm({ require: ['yubikey'] })),
       (verdict) => void assertRefused(verdict),
     ));
 
-  it('another realm takes the account now, which refuses the service', () =>
+  it('another realm includes the account now, which refuses the service', () =>
     bothWays(
       () =>
         rig.setRealms(
@@ -122,7 +122,7 @@ describe('what changed since HELLO decides', () => {
       (verdict) => void assert.equal(assertRefused(verdict).result, 'perm-denied'),
     ));
 
-  it('nothing is needed any more: the answer is dropped, IGNORE follows, and no factor is spent', () =>
+  it('nothing is required any more: the answer is dropped, IGNORE follows, and no code is used', () =>
     bothWays(
       () => rig.setRealms(realm({ rules: [rule({ kind: 'skip' })] })),
       async (verdict) => {
@@ -132,7 +132,7 @@ describe('what changed since HELLO decides', () => {
       },
     ));
 
-  it('a factor was added: its code is taken, though HELLO knew nothing of it', async () => {
+  it('a factor was added: its code is accepted, though it did not exist at HELLO', async () => {
     const login = await opened(rig);
     await put(rig, { factors: [totpFactor(), hotpFactor()] });
     assertAccepted(await answered(rig, login, press(0)));
@@ -166,7 +166,7 @@ describe('what changed since HELLO decides', () => {
     assert.deepEqual(await eventsOf(rig), []);
   });
 
-  it('grace is not begun twice', async () => {
+  it('a grace period does not start twice', async () => {
     rig.setRealms(realm({ enrol: 'grace', graceMs: 86_400_000 }));
     await put(rig, { factors: [] });
     const earlier = rig.clock.at - 1_000;
@@ -176,7 +176,7 @@ describe('what changed since HELLO decides', () => {
     assert.equal((await recordOf(rig)).graceStarted, earlier);
   });
 
-  it('a remembered login is asked when a change of factors came between', async () => {
+  it('a login with a grant is asked if the factors changed meanwhile', async () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     const login = await opened(rig);
     assertAccepted(await answered(rig, login, codeNow(rig)));
@@ -184,7 +184,7 @@ describe('what changed since HELLO decides', () => {
     assert.equal((await rig.verifier.open(facts())).kind, 'ask');
   });
 
-  it('the account is gone, or its name belongs to another uid', async () => {
+  it('the account was deleted, or its name belongs to another uid', async () => {
     const login = await opened(rig);
     rig.accounts.remove('alice');
     rig.clock.pass(2_001);
@@ -192,14 +192,14 @@ describe('what changed since HELLO decides', () => {
     assert.deepEqual((await recordOf(rig)).factors, [totpFactor(), recoveryFactor()]);
   });
 
-  it('NSS cannot tell any more: an error, and nobody is let in', async () => {
+  it('NSS fails now: an error, and no login is allowed', async () => {
     const login = await opened(rig);
     rig.accounts.unavailable = 'timed out';
     rig.clock.pass(2_001);
     await assert.rejects(answered(rig, login, codeNow(rig)), { code: 'accounts-unavailable' });
   });
 
-  it('a group that vanished is found out by an answer that took its time', async () => {
+  it('a deleted group is noticed by a late answer', async () => {
     const staff = realm({ name: 'staff', members: members({ groups: ['staff'] }) });
     rig.setRealms(staff, realm({ require: 'none' }));
     rig.accounts.add('alice', 1000, { staff: 'member' });
@@ -209,7 +209,7 @@ describe('what changed since HELLO decides', () => {
     assert.equal(assertRefused(await answered(rig, login, codeNow(rig))).result, 'system-err');
   });
 
-  it('a realm with groups that nobody asked NSS for cannot be passed over', async () => {
+  it('a realm with groups that were not looked up cannot be ruled out', async () => {
     const login = await opened(rig);
     rig.setRealms(
       realm({ name: 'staff', members: members({ groups: ['staff'] }) }),

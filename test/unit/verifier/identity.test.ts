@@ -23,7 +23,7 @@ import {
 } from '../../support/verifier-rig.ts';
 import { day, facts, overUserSocket, realm, remember, rule } from '../policy/support.ts';
 
-/** A name is not a person. The rig's alice is uid 1000. */
+/** A name is not a person. alice has uid 1000 in the rig. */
 
 let rig: Rig;
 beforeEach(async () => {
@@ -37,8 +37,8 @@ const outcome = async () => {
 const open = (part: Partial<LoginFacts> = {}) => rig.verifier.open(facts(part));
 const ofAnother = { uid: 999, factors: [totpFactor(), recoveryFactor()] };
 
-describe('somebody who has the name of an account that is gone', () => {
-  it('is refused at once after the password, with a reason, and nothing of the record is touched', async () => {
+describe('a new user under the name of a deleted account', () => {
+  it('is refused at once after the password, with a reason, and the record is unchanged', async () => {
     await put(rig, ofAnother);
     const before = await recordOf(rig);
     const opening = await open();
@@ -49,7 +49,7 @@ describe('somebody who has the name of an account that is gone', () => {
     assert.deepEqual(await recordOf(rig), before);
   });
 
-  it('hears what every name hears before the password, with the right code too', async () => {
+  it('gets the same response as every name before the password, with the right code too', async () => {
     await put(rig, ofAnother);
     const generic = await open(unverified);
     const wrong = assertRefused(await answer(rig, unverified, wrongCode(rig)));
@@ -75,7 +75,7 @@ describe('somebody who has the name of an account that is gone', () => {
     assert.deepEqual(await outcome(), ['refused', 'uid-changed']);
   });
 
-  it('is refused where the record changes hands between the prompt and the commit', async () => {
+  it('is refused if the record changes owner between the prompt and the commit', async () => {
     for (const when of ['before', 'meanwhile'] as const) {
       rig = makeRig();
       await put(rig, { ...ofAnother, uid: 1000 });
@@ -87,7 +87,7 @@ describe('somebody who has the name of an account that is gone', () => {
     }
   });
 
-  it('is refused where the account changes hands while it is asked', async () => {
+  it('is refused if the account changes owner at the prompt', async () => {
     await put(rig, { ...ofAnother, uid: 1000 });
     const login = await opened(rig);
     rig.accounts.remove('alice');
@@ -107,14 +107,14 @@ describe('somebody who has the name of an account that is gone', () => {
     assert.equal((await open(su)).kind, 'ask');
   });
 
-  it('is let in only where the realm observes, and that is what the event says', async () => {
+  it('is allowed only in observe mode, as the event says', async () => {
     rig = makeRig(realm({ observe: true }));
     await put(rig, ofAnother);
     assert.deepEqual(await open(), { kind: 'done', result: 'ignore' });
     assert.deepEqual(await outcome(), ['observed', 'uid-changed']);
   });
 
-  it('cannot use `verify`, nor add a factor, nor be asked for a security key', async () => {
+  it('cannot use `verify`, nor add a factor, nor get a challenge for a security key', async () => {
     await put(rig, ofAnother);
     rig.relyingParty = { rpId: 'login.example.org', rpName: 'Example' };
     const request = { actor: 'uid:1000', user: 'alice' };
@@ -132,7 +132,7 @@ describe('somebody who has the name of an account that is gone', () => {
     assert.deepEqual((await recordOf(rig)).factors, ofAnother.factors);
   });
 
-  it('adds a first factor in the login where nothing of the one before is left, and has a record of its own', async () => {
+  it('adds a first factor during the login if the record of the former user is empty, and gets a new record', async () => {
     rig = makeRig(realm({ enrol: 'at-login' }));
     const lock = { codes: 8, any: 20, codesLockedAt: 1, lockedAt: 1 };
     const exemption = { since: 0, until: rig.clock.at + day, by: 'uid:0' };
@@ -149,20 +149,20 @@ describe('somebody who has the name of an account that is gone', () => {
   });
 });
 
-describe('a record that was written before uids were kept', () => {
+describe('a record written before uids were stored', () => {
   beforeEach(async () => {
     await put(rig, { factors: [totpFactor(), recoveryFactor()] });
     rig.store.commits.length = 0;
   });
   const uid = async () => (await recordOf(rig)).uid;
 
-  it('gets the uid in the commit of the next login whose first factor was verified', async () => {
+  it('gets the uid in the commit of the next login with a verified first factor', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     assert.equal(await uid(), 1000);
     assert.equal(rig.store.commits.length, 1);
   });
 
-  it('gets none from a wrong answer, from a login that has proven nothing, and from `verify`', async () => {
+  it('gets none from a wrong answer, from an unverified login, and from `verify`', async () => {
     assertRefused(await answer(rig, {}, wrongCode(rig)));
     assert.equal(await uid(), undefined);
     assertAccepted(await answer(rig, unverified, codeNow(rig)));
@@ -173,7 +173,7 @@ describe('a record that was written before uids were kept', () => {
     assert.equal(await uid(), undefined);
   });
 
-  it('gets that of the caller where su asks for the factor of its caller', async () => {
+  it("gets that of the caller if su asks for the caller's factor", async () => {
     rig = makeRig(realm({ su: 'caller' }));
     await put(rig, { account: 'bob', factors: [totpFactor()] });
     assertAccepted(await answer(rig, { service: 'su', user: 'alice', realUid: 1001 }, codeNow(rig)));
@@ -181,7 +181,7 @@ describe('a record that was written before uids were kept', () => {
     assert.equal((await rig.store.account('alice')).value, undefined);
   });
 
-  it('gets one that stays: who comes after is refused', async () => {
+  it('keeps it: another uid is refused', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     rig.accounts.remove('alice');
     rig.accounts.add('alice', 1007);
@@ -190,8 +190,8 @@ describe('a record that was written before uids were kept', () => {
   });
 });
 
-describe('a record that is made now', () => {
-  it('has the uid from its beginning: by grace, by a factor that is added', async () => {
+describe('a new record', () => {
+  it('has the uid from its beginning: through grace, or an added factor', async () => {
     rig = makeRig(realm({ enrol: 'grace', graceMs: day }));
     await open();
     assert.equal((await recordOf(rig)).uid, 1000);

@@ -15,12 +15,12 @@ import {
 } from '../../support/verifier-rig.ts';
 import { disabled, realm, rule } from '../policy/support.ts';
 
-/** Once is once: what a key answered lets in at most one time. */
+/** Single use: an assertion of a security key is accepted at most once. */
 
 let rig: Rig;
 let key: SoftKey;
 beforeEach(async () => {
-  // Nobody is to be locked out by what these tests do.
+  // No account must be locked by these tests.
   rig = keyRig(realm({ lockout: { codes: 1_000, any: 1_000, forMs: 3_600_000 } }));
   key = softKey();
   await put(rig, { factors: [key.record] });
@@ -28,14 +28,14 @@ beforeEach(async () => {
 
 const copyOf = (assertion: Assertion): Assertion => ({ ...assertion });
 
-describe('one answer of a key, 64 times at once', () => {
+describe('one assertion, 64 times at once', () => {
   const ways: [string, (assertion: Assertion) => Assertion][] = [
     ['as one and the same object', (assertion) => assertion],
     ['as copies of it', copyOf],
   ];
   for (const [how, each] of ways)
     for (const counter of [1, 0])
-      it(`${how}, ${counter === 0 ? 'of a key without a counter, ' : ''}over two verifiers, lets in once`, async () => {
+      it(`${how}, ${counter === 0 ? 'of a key without a counter, ' : ''}over two verifiers, is accepted once`, async () => {
         rig.store.unsteady = true;
         const verifiers = [rig.verifier, rig.anotherVerifier()] as const;
         const assertion = assertionBy(key, { counter });
@@ -52,8 +52,8 @@ describe('one answer of a key, 64 times at once', () => {
       });
 });
 
-describe('an answer of a key that was accepted', () => {
-  it('is refused from then on, by this verifier, another, and one after a restart', async () => {
+describe('an accepted assertion', () => {
+  it('is refused from then on, by this verifier, another, and after a restart', async () => {
     const assertion = assertionBy(key, { counter: 0 });
     const login = await askedHere(rig);
     assertAccepted(await rig.verifier.answer(login, assertion));
@@ -64,7 +64,7 @@ describe('an answer of a key that was accepted', () => {
     }
   });
 
-  it('is refused though a later one has a higher counter, and the other way round', async () => {
+  it('is refused though a later one has a higher counter, and vice versa', async () => {
     const [first, second] = [assertionBy(key), assertionBy(key)];
     assertAccepted(await touched(rig, second));
     assertRefused(await touched(rig, first));
@@ -73,7 +73,7 @@ describe('an answer of a key that was accepted', () => {
     assertAccepted(await touched(rig, assertionBy(key)));
   });
 
-  it('says so only once its commit is durable', async () => {
+  it('is reported only once its commit is durable', async () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -96,7 +96,7 @@ describe('an answer of a key that was accepted', () => {
   });
 });
 
-describe('a commit that meets another one is decided again', () => {
+describe('a commit that conflicts is decided again', () => {
   const meanwhile = async (change: () => Promise<void>): Promise<void> => {
     const login = await askedHere(rig);
     rig.store.beforeNextCommit(change);
@@ -109,24 +109,25 @@ describe('a commit that meets another one is decided again', () => {
   it('the key was removed', () => meanwhile(() => put(rig, { factors: [totpFactor()] })));
   it('everything was locked', () =>
     meanwhile(() => put(rig, { lock: { codes: 0, any: 1_000, lockedAt: rig.clock.at } })));
-  it('the counter went on', () => meanwhile(() => put(rig, { factors: [{ ...key.record, counter: 900 }] })));
-  it('a rule came that refuses', () =>
+  it('the counter increased', () =>
+    meanwhile(() => put(rig, { factors: [{ ...key.record, counter: 900 }] })));
+  it('a rule that refuses was added', () =>
     meanwhile(async () => {
       rig.setRealms(realm({ rules: [rule({ kind: 'refuse' })] }));
       await put(rig, {});
     }));
-  it('the realm came to want the user verified', () =>
+  it('the realm now requires user verification', () =>
     meanwhile(async () => {
       rig.setRealms(realm({ webauthn: { userVerification: 'required', residentKey: false } }));
       await put(rig, {});
     }));
-  it('the relying party became another', () =>
+  it('the relying party changed', () =>
     meanwhile(async () => {
       rig.relyingParty = { rpId: 'other.example', rpName: 'Other' };
       await put(rig, {});
     }));
 
-  it('and what nobody changed lets in after all', async () => {
+  it('and without any change the login is allowed after all', async () => {
     const login = await askedHere(rig);
     rig.store.beforeNextCommit(() => put(rig, { lock: { codes: 1, any: 1 } }));
     assertAccepted(await rig.verifier.answer(login, assertionBy(key)));
@@ -135,7 +136,7 @@ describe('a commit that meets another one is decided again', () => {
 });
 
 describe('a store that cannot be written', () => {
-  it('makes a good answer an error, and nothing is accepted', async () => {
+  it('turns a correct answer into an error, and accepts nothing', async () => {
     const login = await askedHere(rig);
     rig.store.breakWrites('no space left');
     const assertion = assertionBy(key);
@@ -148,7 +149,7 @@ describe('a store that cannot be written', () => {
     assert.deepEqual((await recordOf(rig)).factors, [key.record]);
   });
 
-  it('and took it for all we know: what was stored though its sync failed is spent', async () => {
+  it('may have stored the commit whose sync failed: the assertion is used', async () => {
     const login = await askedHere(rig);
     const commit = rig.store.commit.bind(rig.store);
     rig.store.commit = async (change) => {

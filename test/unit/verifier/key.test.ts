@@ -50,7 +50,7 @@ const counterOf = async (id = 'w1') => {
 const wanting = (webauthn: Partial<Realm['webauthn']>, part: Partial<Realm> = {}) =>
   realm({ webauthn: { userVerification: 'discouraged', residentKey: false, ...webauthn }, ...part });
 
-/** What comes of a refused touch: it counts in `any` alone, and the trail says why. */
+/** A refused touch counts only towards the full lockout, and the audit trail has the reason. */
 async function assertWrong(assertion: Assertion, reason = 'wrong'): Promise<void> {
   const before = await recordOf(rig);
   const refusal = assertRefused(await touched(rig, assertion));
@@ -62,9 +62,9 @@ async function assertWrong(assertion: Assertion, reason = 'wrong'): Promise<void
   assert.deepEqual([event?.kind, event?.outcome, event?.reason], ['login', 'refused', reason]);
 }
 
-describe('a security key that signs', () => {
+describe('an assertion of a security key', () => {
   for (const algorithm of ['es256', 'eddsa', 'rs256'] as const)
-    it(`with ${algorithm} lets in, by one commit that holds all of it`, async () => {
+    it(`with ${algorithm} is accepted, in one commit that contains everything`, async () => {
       key = softKey({}, algorithm);
       await put(rig, { factors: [key.record, totpFactor()], lock: { codes: 3, any: 5 } });
       rig.store.commits.length = 0;
@@ -82,14 +82,14 @@ describe('a security key that signs', () => {
       assert.equal((await factorOf(rig, 't1')).lastUsed, undefined);
     });
 
-  it('again and again, each time for another challenge', async () => {
+  it('is accepted repeatedly, each time for another challenge', async () => {
     for (let use = 1; use <= 20; use += 1) {
       assertAccepted(await touched(rig, assertionBy(key)));
       assert.deepEqual(await counterOf(), [use, Math.min(use, 16)]);
     }
   });
 
-  it('is one of several keys: the one that was touched is the one that is written down', async () => {
+  it('of one of several keys: the touched one is recorded', async () => {
     const green = softKey({ id: 'w2', name: 'green key' });
     await put(rig, { factors: [key.record, green.record] });
     assertAccepted(await touched(rig, assertionBy(green)));
@@ -103,7 +103,7 @@ describe('a security key that signs', () => {
     );
   });
 
-  it('made for pam_u2f or by U2F lets in too', async () => {
+  it('of a key created for pam_u2f or by U2F is accepted too', async () => {
     for (const appId of ['pam://host', 'https://login.example.org', 'pam://host.example']) {
       const old = legacyKey(appId);
       await put(rig, { factors: [old.record] });
@@ -120,7 +120,7 @@ describe('a security key that signs', () => {
   });
 });
 
-describe('an answer that is refused', () => {
+describe('a refused assertion', () => {
   const rows: [string, Asked][] = [
     ['a wrong signature', { wrongSignature: true }],
     ['another challenge in it', { said: { challenge: 'AAAA' } }],
@@ -172,7 +172,7 @@ describe('an answer that is refused', () => {
       await assertWrong({ ...assertion, ...change(assertion) });
     });
 
-  it('is by a key of another account: it has no shape here, and counts nowhere', async () => {
+  it("of another account's key has no format here, and counts as no failure", async () => {
     const bobs = softKey({ id: 'w9' });
     await put(rig, { account: 'bob', factors: [bobs.record] });
     const refusal = assertRefused(await touched(rig, assertionBy(bobs)));
@@ -182,12 +182,12 @@ describe('an answer that is refused', () => {
     assert.deepEqual((await recordOf(rig, 'bob')).factors, [bobs.record]);
   });
 
-  it('says the id of our credential over the signature of another key', async () => {
+  it('has the id of our credential over the signature of another key', async () => {
     const thief = softKey();
     await assertWrong({ ...assertionBy(thief), credentialId: key.record.credentialId });
   });
 
-  it('is by a key that the record does not have any more when it is judged', async () => {
+  it('is by a key that was removed before it is verified', async () => {
     const other = softKey();
     const assertion = assertionBy(key);
     const swapped = { ...key.record, publicKey: publicKeyOf(other.credential) };
@@ -195,7 +195,7 @@ describe('an answer that is refused', () => {
     let reads = 0;
     rig.store.account = async (name) => {
       reads += 1;
-      // Opening reads once; the first read for the answer is the second: what is checked is old by the third.
+      // Opening reads once; the first read for the answer is the second: what is checked is stale by the third.
       if (reads === 3) {
         rig.store.account = account;
         await put(rig, { factors: [swapped] });
@@ -217,7 +217,7 @@ describe('the counter', () => {
     [7, 0],
     [4_294_967_295, 1],
   ] as const)
-    it(`that goes from ${before} to ${said} is refused, and the trail says that there may be a copy`, async () => {
+    it(`that goes from ${before} to ${said} is refused, and the audit trail warns of a clone`, async () => {
       await put(rig, { factors: [{ ...key.record, counter: before }] });
       await assertWrong(assertionBy(key, { counter: said }), 'counter');
       assert.match(
@@ -232,13 +232,13 @@ describe('the counter', () => {
     await assertWrong(assertionBy(key, { counter: 1, wrongSignature: true }), 'wrong');
   });
 
-  it('of a key that keeps none may stay at zero', async () => {
+  it('of a key without a counter may stay at zero', async () => {
     for (let use = 0; use < 3; use += 1) assertAccepted(await touched(rig, assertionBy(key, { counter: 0 })));
     assert.deepEqual(await counterOf(), [0, 3]);
   });
 });
 
-describe('what the realm asks of keys', () => {
+describe('requirements of the realm for security keys', () => {
   it('user verification: the signed flag counts', async () => {
     rig.setRealms(wanting({ userVerification: 'required' }));
     await assertWrong(assertionBy(key));
@@ -251,7 +251,7 @@ describe('what the realm asks of keys', () => {
     assertAccepted(await touched(rig, assertionBy(old, { uv: true })));
   });
 
-  it('only a credential for the relying party of the configuration fits', async () => {
+  it('only a credential of the configured relying party is accepted', async () => {
     const login = await askedHere(rig);
     for (const party of [{ rpId: 'other.example', rpName: 'Other' }, undefined]) {
       rig.relyingParty = party;
@@ -267,7 +267,7 @@ describe('what the realm asks of keys', () => {
     assert.equal((await lastEvent())?.reason, 'unknown-format');
   });
 
-  it('only a model that it allows, and that was proven, fits', async () => {
+  it('only an allowed and attested model is accepted', async () => {
     const aaguids = [key.record.aaguid];
     const models = { aaguids, metadataFile: '/nowhere' };
     rig.setRealms(wanting({ models }));
@@ -285,7 +285,7 @@ describe('what the realm asks of keys', () => {
     assert.ok(await refused(), 'U2F never said which model it is');
   });
 
-  it('a key that is disabled lets nobody in, and is not asked', async () => {
+  it('a disabled key is not accepted, and gets no challenge', async () => {
     await put(rig, { factors: [disabled(key.record), totpFactor()] });
     const opening = await openHere(rig);
     assert.ok(opening.kind === 'ask' && opening.key === undefined);
@@ -296,7 +296,7 @@ describe('what the realm asks of keys', () => {
     assert.ok(alone.kind === 'done' && alone.result === 'auth-err');
   });
 
-  it('remember is given by a key as by a code', async () => {
+  it('a grant is issued for a key as for a code', async () => {
     rig.setRealms(realm({ rules: [rule(remember, { services: ['sudo'] })] }));
     assertAccepted(await touched(rig, assertionBy(key)));
     assert.equal((await recordOf(rig)).grants.length, 1);
@@ -305,8 +305,8 @@ describe('what the realm asks of keys', () => {
   });
 });
 
-describe('a key and locks', () => {
-  it('a lock on everything refuses it, and counts nothing', async () => {
+describe('security keys and lockouts', () => {
+  it('a full lockout refuses it, and counts nothing', async () => {
     const login = await askedHere(rig);
     const lock = { codes: 0, any: 100, lockedAt: rig.clock.at };
     await put(rig, { lock });
@@ -316,7 +316,7 @@ describe('a key and locks', () => {
     assert.deepEqual(await counterOf(), [0, 0]);
   });
 
-  it('wrong answers of a key lead to it', async () => {
+  it('wrong assertions lead to one', async () => {
     const { lockout } = realm();
     await put(rig, { lock: { codes: 0, any: lockout.any - 1 } });
     assert.equal(
@@ -326,7 +326,7 @@ describe('a key and locks', () => {
     assert.equal((await recordOf(rig)).lock.lockedAt, rig.clock.at);
   });
 
-  it('a lock on codes leaves it usable, and it does not lift that', async () => {
+  it('a lockout of codes does not affect it, and it does not clear that', async () => {
     const lock = { codes: 8, any: 8, codesLockedAt: rig.clock.at };
     await put(rig, { factors: [key.record, totpFactor()], lock });
     assertRefused(await answered(rig, await askedHere(rig), codeNow(rig)));
@@ -346,14 +346,14 @@ describe('a key and locks', () => {
   });
 });
 
-describe('where a key is no answer', () => {
+describe('where an assertion is not an answer', () => {
   const elsewhere: [string, LoginFacts][] = [
     ['over ssh', facts()],
     ['in a session that is not local', onTerminal({ local: false })],
     ['behind the password', onTerminal({ local: true, mode: 'password-and-code' })],
   ];
   for (const [where, login] of elsewhere)
-    it(`${where}: it has no shape, and counts nowhere`, async () => {
+    it(`${where}: it has no format, and counts as no failure`, async () => {
       await put(rig, { factors: [key.record, recoveryFactor()] });
       const opening = await rig.verifier.open(login);
       assert.ok(opening.kind === 'ask' && opening.key === undefined);
@@ -367,7 +367,7 @@ describe('where a key is no answer', () => {
     onTerminal({ local: true, ...overUserSocket }),
   ];
   for (const login of unverified)
-    it(`a login that is not proven (${login.rootSocket ? 'pam.sock' : 'pam-user.sock'}) judges none`, async () => {
+    it(`an unverified login (${login.rootSocket ? 'pam.sock' : 'pam-user.sock'}) verifies none`, async () => {
       const opening = await rig.verifier.open(login);
       assert.ok(opening.kind === 'ask' && opening.key === undefined);
       const refusal = assertRefused(await rig.verifier.answer(opening.login, assertionBy(key)));
@@ -380,7 +380,7 @@ describe('where a key is no answer', () => {
     });
 });
 
-it('a login that is not proven writes nothing down for an assertion, and no try is used up by it', async () => {
+it('an unverified login records nothing for an assertion, and uses up no attempt', async () => {
   await put(rig, { factors: [key.record, totpFactor()] });
   const login = onTerminal({ local: true, firstFactorVerified: false });
   for (let tries = 0; tries < 50; tries += 1) {
@@ -392,8 +392,8 @@ it('a login that is not proven writes nothing down for an assertion, and no try 
   assertAccepted(await answered(rig, await askedHere(rig, { firstFactorVerified: false }), codeNow(rig)));
 });
 
-describe('what was checked of an assertion', () => {
-  it('is said of that very object, and of that record’s key, alone', async () => {
+describe('the verification result of an assertion', () => {
+  it('applies only to that object and to the key of that record', async () => {
     const assertions = createAssertions(createLog(() => undefined, false));
     const assertion = assertionBy(key, { uv: true });
     const first = await assertions.of(assertion, [totpFactor(), key.record]);

@@ -28,7 +28,7 @@ import { facts, hour, realm } from '../policy/support.ts';
 const lockout = { codes: 4, any: 6, forMs: hour };
 const key = (index: number): string => recoveryKeys[index] ?? '';
 
-describe('failures of proven logins', () => {
+describe('failures of logins with a verified first factor', () => {
   let rig: Rig;
   const lock = async (): Promise<unknown> => (await recordOf(rig)).lock;
   const wrong = async (times: number): Promise<Verdict[]> => {
@@ -41,7 +41,7 @@ describe('failures of proven logins', () => {
     await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor()] });
   });
 
-  it('count in the store, so that another daemon knows them', async () => {
+  it('count in the store, so that another daemon sees them', async () => {
     await answers(rig, {}, ...wrongCodes(rig, 2));
     assert.deepEqual(await lock(), { codes: 2, any: 2 });
     const another = rig.anotherVerifier();
@@ -49,12 +49,12 @@ describe('failures of proven logins', () => {
     assert.deepEqual(await lock(), { codes: 3, any: 3 });
   });
 
-  it('wrong recovery keys count with all, not with the codes', async () => {
+  it('of recovery keys count in all, not as codes', async () => {
     await answers(rig, {}, wrongKey, wrongCode(rig));
     assert.deepEqual(await lock(), { codes: 1, any: 2 });
   });
 
-  it('what fits no shape counts nowhere, and is asked again without a delay', async () => {
+  it('do not include answers of unknown format, which are asked for again without a delay', async () => {
     for (const text of [
       'hunter2',
       '',
@@ -74,14 +74,14 @@ describe('failures of proven logins', () => {
     assert.deepEqual(delays, [0, 0, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
   });
 
-  it('a right answer is never delayed, and ends the row', async () => {
+  it('are reset by a right answer, which is never delayed', async () => {
     await wrong(3);
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     assert.deepEqual(await lock(), { codes: 0, any: 0 });
     assert.equal(assertRefused(await answer(rig, {}, wrongCode(rig))).delay, 0);
   });
 
-  it('tries in parallel are all counted, and each is delayed by its own place in the row', async () => {
+  it('in parallel are all counted, and each is delayed by its own number', async () => {
     rig.setRealms(realm({ lockout: { codes: 100, any: 100, forMs: hour } }));
     const verdicts = await Promise.all(wrongCodes(rig, 8).map((code) => answer(rig, {}, code)));
     const delays = verdicts.map((verdict) => assertRefused(verdict).delay).sort((a, b) => a - b);
@@ -89,7 +89,7 @@ describe('failures of proven logins', () => {
     assert.deepEqual(await lock(), { codes: 8, any: 8 });
   });
 
-  it('guesses in parallel get no further than guesses one by one', async () => {
+  it('in parallel allow no more guesses than one after the other', async () => {
     await Promise.all(wrongCodes(rig, 64).map((code) => answer(rig, {}, code)));
     const { codes, any } = (await recordOf(rig)).lock;
     assert.deepEqual([codes, any], [4, 4]);
@@ -105,10 +105,10 @@ describe('failures of proven logins', () => {
     assert.equal((await recordOf(rig)).lock.codesLockedAt, rig.clock.at);
   });
 
-  describe('while typed codes are locked', () => {
+  describe('during a lockout of typed codes', () => {
     beforeEach(() => wrong(4));
 
-    it('a right code is refused at once, is not spent, and counts nowhere', async () => {
+    it('a right code is refused at once, is not used up, and counts as no failure', async () => {
       const before = await recordOf(rig);
       for (const text of [codeNow(rig), press(0), wrongCode(rig)]) {
         const verdict = assertRefused(await answer(rig, {}, text));
@@ -117,14 +117,14 @@ describe('failures of proven logins', () => {
       assert.deepEqual(await recordOf(rig), before);
     });
 
-    it('not even time lifts it, nor a clock set back', async () => {
+    it('neither time nor a clock set back clears it', async () => {
       for (const ms of [400 * 24 * hour, -500 * 24 * hour]) {
         rig.clock.at += ms;
         assertRefused(await answer(rig, {}, codeNow(rig)));
       }
     });
 
-    it('a recovery key lifts it; a wrong one counts', async () => {
+    it('a recovery key clears it; a wrong one counts', async () => {
       assertRefused(await answer(rig, {}, wrongKey));
       assert.equal((await recordOf(rig)).lock.any, 5);
       assertAccepted(await answer(rig, {}, key(0)));
@@ -132,7 +132,7 @@ describe('failures of proven logins', () => {
       assertAccepted(await answer(rig, {}, codeNow(rig)));
     });
 
-    it('whoever has no recovery key is told at HELLO, with MAXTRIES, and at an answer', async () => {
+    it('accounts without recovery keys are told at HELLO, with MAXTRIES, and at an answer', async () => {
       const login = await opened(rig);
       await put(rig, { factors: [totpFactor()] });
       const opening = await rig.verifier.open(facts());
@@ -141,20 +141,20 @@ describe('failures of proven logins', () => {
       assert.deepEqual([verdict.result, verdict.again], ['maxtries', false]);
     });
 
-    it('the prompt asks for what is left', async () => {
+    it('the prompt asks for the remaining kinds', async () => {
       const opening = await rig.verifier.open(facts());
       assert.ok(opening.kind === 'ask');
       assert.match(opening.prompt, /recovery key/i);
       assert.doesNotMatch(opening.prompt, /code/i);
     });
 
-    it('an admin unlocks with both counts at 0', async () => {
+    it('an administrator unlocks and resets both counts', async () => {
       await put(rig, { lock: { codes: 0, any: 0 } });
       assertAccepted(await answer(rig, {}, codeNow(rig)));
     });
   });
 
-  it('the answer that locks ends the call where nothing but codes is left', async () => {
+  it('the answer that locks ends the call if only codes are accepted', async () => {
     await put(rig, { factors: [totpFactor()] });
     const last = (await wrong(4)).at(-1);
     assert.ok(last);
@@ -171,7 +171,7 @@ describe('failures of proven logins', () => {
       assert.deepEqual([verdict.again, verdict.result], [false, 'maxtries']);
     });
 
-    it('a recovery key too, and what is typed counts nowhere', async () => {
+    it('a recovery key too, and typed answers count as no failure', async () => {
       const login = { facts: facts(), host: rig.host };
       const before = await recordOf(rig);
       for (const text of [key(0), codeNow(rig), wrongCode(rig), wrongKey]) {
@@ -183,7 +183,7 @@ describe('failures of proven logins', () => {
       assert.ok(opening.kind === 'done' && opening.result === 'maxtries');
     });
 
-    it('for lockout.duration, from both sides, and the count starts again', async () => {
+    it('for lockout.duration, from both sides, and the count starts from zero', async () => {
       rig.clock.pass(hour - 1);
       assert.equal((await rig.verifier.open(facts())).kind, 'done');
       rig.clock.pass(1);
@@ -193,7 +193,7 @@ describe('failures of proven logins', () => {
       assertAccepted(await answer(rig, {}, key(0)));
     });
 
-    it('a clock set back makes it last at most lockout.duration from now, and is known later', async () => {
+    it('a clock set back makes it last at most lockout.duration from now, also later', async () => {
       rig.clock.at -= 10 * hour;
       assert.equal((await rig.verifier.open(facts())).kind, 'done');
       rig.clock.at += hour - 1;
@@ -203,7 +203,7 @@ describe('failures of proven logins', () => {
     });
   });
 
-  it('a token whose mark is ahead of the clock hides no guess at another one', async () => {
+  it('a factor whose last-used counter is ahead of the clock hides no guess at another one', async () => {
     const ahead = totpFactor({ lastStep: Math.floor(rig.clock.at / 30_000) + 10_000 });
     await put(rig, { factors: [ahead, hotpFactor()] });
     await answers(rig, {}, ...wrongCodes(rig, 2));
@@ -211,7 +211,7 @@ describe('failures of proven logins', () => {
     assert.deepEqual(await lock(), { codes: 3, any: 3 });
   });
 
-  it('verify counts as a login does', async () => {
+  it('verify counts like a login', async () => {
     const verify = (text: string): ReturnType<Rig['verifier']['verify']> =>
       rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text) });
     for (const code of wrongCodes(rig, 4)) assert.equal((await verify(code)).outcome, 'refused');

@@ -11,7 +11,7 @@ import { fc } from '../../support/property.ts';
 import { scan, type Theme, themes } from '../../support/screen-picture.ts';
 import { config, facts, now, question, realm } from '../policy/support.ts';
 
-/** What stands on a screen of 80 columns and 24 rows while a first factor is added in a login. */
+/** A screen of 80 columns and 24 rows while a first factor is added during a login. */
 const columns = 80;
 const rows = 24;
 
@@ -41,7 +41,7 @@ function shown(
   return { secret: opening.secret, prompt: opening.prompt };
 }
 
-/** As a terminal shows it: rows that are too long go on in the next one, and the first move out of sight. */
+/** As a terminal shows it: long rows wrap, and the first rows scroll out. */
 function seen(
   { secret, prompt }: Shown,
   prefix: string,
@@ -70,7 +70,7 @@ const names = [
 describe('a first factor on a screen of 80 columns and 24 rows', () => {
   for (const [issuer, account] of names)
     for (const theme of Object.keys(themes) as Theme[])
-      it(`of ${issuer}:${account} is read from a ${theme} terminal, over ssh too`, () => {
+      it(`of ${issuer}:${account} can be scanned from a ${theme} terminal, over ssh too`, () => {
         const one = shown({ issuer, account });
         const [, typed = ''] = groups.exec(one.secret) ?? [];
         for (const prefix of ['', `(${account}@${issuer}) `]) {
@@ -83,18 +83,18 @@ describe('a first factor on a screen of 80 columns and 24 rows', () => {
         }
       });
 
-  it('fits, with its first line and its prompt, behind what ssh puts in front', () => {
+  it('fits, with its first line and its prompt, after the output of ssh', () => {
     for (const prefix of ['', '(alice@web1) ', '(alice@web1.example.org) ']) {
       const { all } = seen(shown({ issuer: 'web1.example.org' }), prefix);
       assert.ok(all.length <= rows, `${all.length} rows after "${prefix}"`);
     }
   });
 
-  it('has the secret just above the prompt, in groups of four', () => {
+  it('shows the secret just above the prompt, in groups of four', () => {
     assert.match(shown().secret.split('\n').at(-1) ?? '', groups);
   });
 
-  it('never exceeds a frame nor the screen, and holds no control character, whatever the names', () => {
+  it('never exceeds a frame or the screen, and contains no control character, whatever the names', () => {
     const name = (most: number) => fc.string({ unit: 'grapheme', minLength: 1, maxLength: most });
     const totp = fc.record({
       digits: fc.constantFrom(6 as const, 7 as const, 8 as const),
@@ -115,13 +115,13 @@ describe('a first factor on a screen of 80 columns and 24 rows', () => {
     );
   });
 
-  it('says what an app does not take for granted', () => {
+  it("states the parameters that are not an app's defaults", () => {
     const totp = { digits: 8, period: 60, algorithm: 'sha256', skew: 1 } as const;
     assert.match(shown({ totp }).secret, /^By hand: 8 digits, every 60 seconds, SHA256\.$/m);
     assert.doesNotMatch(shown().secret, /By hand/);
   });
 
-  it('without room for a picture is the secret, a sentence, and the portal', () => {
+  it('without space for a QR code is the secret, a sentence, and the portal', () => {
     const portal = {
       origins: ['https://login.example.org'],
       listen: { address: '127.0.0.1', port: 1 },

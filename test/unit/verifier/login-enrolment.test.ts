@@ -15,7 +15,7 @@ import {
 } from '../../support/verifier-rig.ts';
 import { facts, realm } from '../policy/support.ts';
 
-/** A first factor that is added in the login itself. */
+/** A first factor that is added during the login itself. */
 let rig: Rig;
 beforeEach(() => {
   rig = makeRig(realm({ enrol: 'at-login' }));
@@ -50,7 +50,7 @@ describe('a first factor at login', () => {
     assert.doesNotMatch(text, /[^\P{Cc}\n]/u);
   });
 
-  it('a code, "yes", and in: both factors, the login and their events in one commit', async () => {
+  it('a code, then "yes": both factors, the login and their events are one commit', async () => {
     const { login, code } = await begin();
     const stored = await next(login, code);
     const keys = keysIn(stored.secret);
@@ -75,7 +75,7 @@ describe('a first factor at login', () => {
         ['login', 'success', 'enrolled'],
       ],
     );
-    // The code that proved it is spent, and the recovery keys are good.
+    // The code of the enrolment is used, and the recovery keys are valid.
     const again = await rig.verifier.open(facts());
     assert.ok(again.kind === 'ask');
     assert.equal((await answered(rig, again.login, code)).kind, 'refused');
@@ -84,7 +84,7 @@ describe('a first factor at login', () => {
     assert.equal((await answered(rig, other.login, keys[3] ?? '')).kind, 'accepted');
   });
 
-  it('broken off at any point leaves nothing, and nobody in', async () => {
+  it('interrupted at any point leaves nothing, and no login', async () => {
     const { login, code } = await begin();
     await rig.verifier.abandon(login, 'cancelled');
     await nothingStored();
@@ -100,14 +100,14 @@ describe('a first factor at login', () => {
     );
   });
 
-  it('a wrong code is asked again, and counts nowhere: there is nothing to guess yet', async () => {
+  it('a wrong code is asked for again, and counts as no failure: there is nothing to guess yet', async () => {
     const { login } = await begin();
     for (const answer of ['000000', 'hunter2', '']) {
       const verdict = await answered(rig, login, answer);
       assert.ok(verdict.kind === 'refused' && verdict.again);
     }
     await nothingStored();
-    // The third ends the call, and somebody has to be able to see why.
+    // The third ends the call, and an administrator must be able to see why.
     const events = (await eventsOf(rig)).map(({ kind, outcome, reason }) => [kind, outcome, reason]);
     assert.deepEqual(
       events,
@@ -128,7 +128,7 @@ describe('a first factor at login', () => {
     );
   });
 
-  it('two logins at once: one adds its factors, the other hears that they were changed', async () => {
+  it('two logins at once: one adds its factors, the other is told that they were changed', async () => {
     const [one, two] = [await begin(), await begin()];
     const stored = [await next(one.login, one.code), await next(two.login, two.code)];
     const verdicts = await Promise.all(stored.map(({ login }) => answered(rig, login, 'yes')));
@@ -136,11 +136,11 @@ describe('a first factor at login', () => {
     assert.equal((await recordOf(rig)).factors.length, 2);
   });
 
-  it('each login has a secret of its own', async () => {
+  it('each login has a separate secret', async () => {
     assert.notEqual((await begin()).text, (await begin()).text);
   });
 
-  it('a store that cannot be written lets nobody in', async () => {
+  it('a store that cannot be written allows no login', async () => {
     const { login, code } = await begin();
     const stored = await next(login, code);
     rig.store.breakWrites('disk full');

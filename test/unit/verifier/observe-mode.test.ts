@@ -16,13 +16,13 @@ import { day, facts, hour, realm, rule } from '../policy/support.ts';
 
 const observing = (part: Parameters<typeof realm>[0] = {}) => realm({ ...part, observe: true });
 
-describe('a realm that observes', () => {
+describe('a realm in observe mode', () => {
   let rig: Rig;
   beforeEach(() => {
     rig = makeRig(observing());
   });
 
-  it('lets in without a word, and writes down what it would have decided', async () => {
+  it('allows logins without a message, and records what it would have decided', async () => {
     await put(rig, { factors: [totpFactor()] });
     assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
     assert.deepEqual(await rig.verifier.open(facts({ user: 'bob', service: 'sudo' })), {
@@ -48,7 +48,7 @@ describe('a realm that observes', () => {
     ['a first factor', { enrol: 'at-login' }],
     ['a refusal', { rules: [rule({ kind: 'refuse' })] }],
   ] as const) {
-    it(`leaves nothing in the store but the event: ${what}`, async () => {
+    it(`leaves only the event in the store: ${what}`, async () => {
       rig.setRealms(observing(part));
       await rig.verifier.open(facts());
       assert.equal((await rig.store.account('alice')).value, undefined);
@@ -56,14 +56,14 @@ describe('a realm that observes', () => {
     });
   }
 
-  it('keeps a lock as it is, also with a clock that stands before it', async () => {
+  it('keeps a lockout unchanged, also with a clock before its start', async () => {
     const lock = { codes: 8, any: 100, lockedAt: rig.clock.at + hour };
     await put(rig, { factors: [totpFactor()], lock });
     assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
     assert.deepEqual((await recordOf(rig)).lock, lock);
   });
 
-  it('meets a login that is not proven with the prompt of all names, and takes any answer', async () => {
+  it('shows an unverified login the prompt of all names, and accepts any answer', async () => {
     await put(rig, { factors: [totpFactor()] });
     const before = await recordOf(rig);
     const prompts: string[] = [];
@@ -82,25 +82,25 @@ describe('a realm that observes', () => {
     assert.deepEqual(await recordOf(rig), before);
   });
 
-  it('is not spoken of by the rate limiter: many answers, all let in', async () => {
+  it('is not affected by the rate limiter: many answers, all allowed', async () => {
     for (let tries = 0; tries < 40; tries += 1) {
       const verdict = await answered(rig, await opened(rig, { firstFactorVerified: false }), wrongCode(rig));
       assert.equal(verdict.kind, 'accepted');
     }
   });
 
-  it('lets in while the store cannot be written, and the log has it', async () => {
+  it('allows logins while the store cannot be written, and logs them', async () => {
     rig.store.breakWrites('disk full');
     assert.deepEqual(await rig.verifier.open(facts()), { kind: 'done', result: 'ignore' });
     assert.ok(rig.logged.some(({ outcome, reason }) => outcome === 'observed' && reason === 'no-factor'));
   });
 
-  it('asks in the portal all the same', async () => {
+  it('still asks in the portal', async () => {
     await put(rig, { factors: [totpFactor()] });
     assert.equal((await rig.verifier.open(facts({ service: portalService }))).kind, 'ask');
   });
 
-  it('that asks from now on asks whoever stands at the prompt', async () => {
+  it('that stops observing asks a login at the prompt', async () => {
     await put(rig, { factors: [totpFactor()] });
     const login = await opened(rig, { firstFactorVerified: false });
     rig.setRealms(realm());
@@ -109,7 +109,7 @@ describe('a realm that observes', () => {
 });
 
 describe('an exemption', () => {
-  it('lets in with its event, each time, and is void again once the clock stands before it', async () => {
+  it('allows logins with an event each time, and is void again once the clock is before its start', async () => {
     const rig = makeRig();
     const start = rig.clock.at;
     await put(rig, {

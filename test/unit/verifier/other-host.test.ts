@@ -73,7 +73,7 @@ describe('a login for another host', () => {
     assert.match(formatJournalLine(event), / account="alice" host="db1" /);
   });
 
-  it('leaves a grant that no other host, nor this machine, takes', async () => {
+  it('leaves a grant that applies neither to another host nor to this machine', async () => {
     await logInOn(db1);
     const record = await recordOf(rig);
     assert.deepEqual(
@@ -87,7 +87,7 @@ describe('a login for another host', () => {
     assert.equal((await openOn(rig.host)).kind, 'ask');
   });
 
-  it('asks that host for its accounts, and for them again when the answer comes late', async () => {
+  it('looks up accounts on that host, and again if the answer arrives late', async () => {
     rig.accounts.unavailable = 'this machine is not asked';
     const opening = await openOn(db1);
     assert.ok(opening.kind === 'ask');
@@ -104,7 +104,7 @@ describe('a login for another host', () => {
 });
 
 describe('a login for this machine', () => {
-  it('names no host in what is stored', async () => {
+  it('stores no host name', async () => {
     await logInOn(rig.host);
     const stored = JSON.stringify([await recordOf(rig), await eventsOf(rig)]);
     assert.doesNotMatch(stored, /host/);

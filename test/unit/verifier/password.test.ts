@@ -35,7 +35,7 @@ const eightSeed = Buffer.from('eight-digits--------');
 
 for (const mode of ['password-and-code', 'first-pass'] as const) {
   for (const proven of [true, false]) {
-    describe(`${mode}, ${proven ? 'proven' : 'not proven'}`, () => {
+    describe(`${mode}, ${proven ? 'verified' : 'unverified'} first factor`, () => {
       const given = { mode, firstFactorVerified: proven, service: 'login' };
       let rig: Rig;
       beforeEach(async () => {
@@ -58,7 +58,7 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         ['recovery in capitals', (): string => (recoveryKeys[0] ?? '').toUpperCase()],
       ] as const) {
         for (const password of passwords) {
-          it(`${kind} behind ${JSON.stringify(password)}: strip is what was typed of it`, async () => {
+          it(`${kind} after ${JSON.stringify(password)}: strip is what was typed of it`, async () => {
             const verdict = assertAccepted(await answer(rig, given, password + text()));
             assert.equal(verdict.strip, text().length);
             assertRefused(await answer(rig, given, password + text()));
@@ -66,7 +66,7 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         }
       }
 
-      it('a wrong end counts once, whatever lengths it was tried in', async () => {
+      it('a wrong end counts once, whatever lengths were tried', async () => {
         assertRefused(await answer(rig, given, `hunter2${wrongCode(rig)}`));
         assertRefused(await answer(rig, given, 'hunter2-00000000'));
         const count = proven ? 2 : 0;
@@ -74,7 +74,7 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         assert.equal((await eventsOf(rig)).length, 2);
       });
 
-      it('strip leaves exactly the password, whatever blanks are around the code', async () => {
+      it('strip leaves exactly the password, whatever spaces surround the code', async () => {
         const spellings: readonly (readonly [string, string])[] = [
           ['hunter2', ' %'],
           ['hunter2', '% '],
@@ -105,13 +105,13 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
         assert.equal(lastLogin?.firstFactorVerified, proven ? undefined : false);
       });
 
-      it('a password alone counts nowhere', async () => {
+      it('only a password counts as no failure', async () => {
         assertRefused(await answer(rig, given, 'hunter2'));
         assertRefused(await answer(rig, given, ''));
         assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
       });
 
-      it('strips nothing of a refusal, nor where nothing is needed', async () => {
+      it('strips nothing of a refusal, nor if nothing is needed', async () => {
         assert.ok(!('strip' in (await answer(rig, given, `hunter2${wrongCode(rig)}`))));
         if (proven) return;
         rig.setRealms(realm({ require: 'none' }));
@@ -125,7 +125,7 @@ for (const mode of ['password-and-code', 'first-pass'] as const) {
 }
 
 describe('a password and a code', () => {
-  it('an account with a code of 6 digits alone loses no digit of its password to an 8', async () => {
+  it('an account with only a code of 6 digits loses no digit of its password to a code of 8', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     const verdict = assertAccepted(await answer(rig, { mode: 'password-and-code' }, `pw99${codeNow(rig)}`));
@@ -145,7 +145,7 @@ describe('a password and a code', () => {
     }
   });
 
-  it('in mode prompt what stands behind a password is no code', async () => {
+  it('in mode prompt the end of a password is not a code', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     for (const proven of [true, false])
@@ -153,7 +153,7 @@ describe('a password and a code', () => {
     assert.deepEqual((await recordOf(rig)).factors, [totpFactor()]);
   });
 
-  it('a locked account does not take the password for a code that counts', async () => {
+  it('for a locked account the password is not taken for a code that counts', async () => {
     const rig = makeRig(realm({ lockout: { codes: 2, any: 50, forMs: 1_000 } }));
     await put(rig, { factors: [totpFactor(), recoveryFactor()] });
     for (const code of wrongCodes(rig, 2)) await answer(rig, { mode: 'first-pass' }, `hunter2${code}`);

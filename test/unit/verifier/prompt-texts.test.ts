@@ -29,7 +29,7 @@ const yubikey: FactorRecord = {
 };
 
 describe('the names in a prompt', () => {
-  it('stand in one order, codes first, whatever was enrolled first', () => {
+  it('have a fixed order, codes first, whatever was enrolled first', () => {
     const some = [recoveryFactor(), yubikey, hotpFactor(), totpFactor()];
     fc.assert(
       fc.property(fc.shuffledSubarray(some, { minLength: 4 }), (factors) => {
@@ -51,18 +51,18 @@ describe('the names in a prompt', () => {
   });
 });
 
-/** By which clients that have one password tell that it is asked for. */
+/** Texts by which clients that have one password recognise its prompt. */
 const asksForPassword: Readonly<Record<string, (prompt: string) => boolean>> = {
-  // sshpass looks for it in all that ssh writes; Ansible with a password runs sshpass.
+  // sshpass searches everything that ssh writes; Ansible with a password runs sshpass.
   sshpass: (text) => text.includes('assword'),
   mitogen: (text) => text.toLowerCase().includes('password'),
   Cyberduck: (text) => /^.*[pP]assword.*$/s.test(text),
   sshj: (text) => /^.*[pP]assword:\s?$/.test(text),
-  // sudo puts its own in the place of a prompt that reads so.
+  // sudo replaces a prompt that reads so with its own.
   sudo: (text) => /^Password: ?$/.test(text),
 };
 
-describe('what clients look for in a prompt', () => {
+describe('what clients search for in a prompt', () => {
   const kinds = [totpFactor(), hotpFactor(), yubikey, recoveryFactor()];
   const asked = fc
     .sample(fc.subarray(kinds), 64)
@@ -79,7 +79,7 @@ describe('what clients look for in a prompt', () => {
   ];
 
   for (const [client, looksFor] of Object.entries(asksForPassword)) {
-    it(`${client} takes no prompt of a second factor for one that asks for the password`, () => {
+    it(`${client} takes no prompt of a second factor for a password prompt`, () => {
       assert.deepEqual(prompts.filter(looksFor), []);
     });
 
@@ -111,7 +111,7 @@ describe('what clients look for in a prompt', () => {
     });
   }
 
-  it('programs with one password find the one prompt that takes the code behind it', () => {
+  it('programs with one password find the one prompt that accepts the code after it', () => {
     const prompt = genericPrompt('password-and-code');
     const found = Object.entries(asksForPassword).flatMap(([client, looksFor]) =>
       looksFor(prompt) ? client : [],
@@ -119,7 +119,7 @@ describe('what clients look for in a prompt', () => {
     assert.deepEqual(found, ['sshpass', 'mitogen', 'Cyberduck']);
   });
 
-  it('is "Verification code: ", which VS Code knows, where nothing else can be typed, and begins so otherwise', () => {
+  it('is "Verification code: ", which VS Code knows, if nothing else can be typed, and starts so otherwise', () => {
     for (const factors of [[totpFactor()], [hotpFactor()], [hotpFactor(), totpFactor()]])
       assert.equal(promptFor(factors, 'prompt', false), 'Verification code: ');
     assert.match(promptFor([recoveryFactor(), totpFactor()], 'prompt', false), /^Verification code\b.*: $/);

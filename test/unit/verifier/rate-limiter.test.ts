@@ -32,7 +32,7 @@ function fail(rateLimiter: RateLimiter, times: number, who: string | undefined, 
 }
 
 describe('the rate limiter of unverified failures', () => {
-  it('lets a name try as often as its burst says, from both sides', () => {
+  it('allows a name exactly its burst of failures', () => {
     const { rateLimiter } = started();
     fail(rateLimiter, 2, 'alice', '192.0.2.1');
     assert.ok(rateLimiter.allows('alice', '192.0.2.2'));
@@ -41,7 +41,7 @@ describe('the rate limiter of unverified failures', () => {
     assert.ok(rateLimiter.allows('bob', '192.0.2.1'), 'another name is let through');
   });
 
-  it('lets a source try as often as its burst says, from both sides', () => {
+  it('allows a source exactly its burst of failures', () => {
     const { rateLimiter } = started();
     for (let each = 0; each < 5; each += 1) rateLimiter.failed(`name${each}`, '192.0.2.1');
     assert.ok(rateLimiter.allows('fresh', '192.0.2.1'));
@@ -50,7 +50,7 @@ describe('the rate limiter of unverified failures', () => {
     assert.ok(rateLimiter.allows('fresh', '192.0.2.2'));
   });
 
-  it('forgets one failure at a time, and what came while it was full makes it no fuller', () => {
+  it('forgets one failure at a time, and rejected attempts add none', () => {
     const { rateLimiter, pass } = started();
     fail(rateLimiter, 50, 'alice', '192.0.2.1');
     pass(999);
@@ -64,14 +64,14 @@ describe('the rate limiter of unverified failures', () => {
     assert.ok(rateLimiter.allows('alice', '192.0.2.9'));
   });
 
-  it('asking whether it lets through changes nothing', () => {
+  it('is not changed by a query', () => {
     const { rateLimiter } = started();
     fail(rateLimiter, 2, 'alice', '192.0.2.1');
     for (let each = 0; each < 100; each += 1) assert.ok(rateLimiter.allows('alice', '192.0.2.1'));
     assert.equal(rateLimiter.size, 2);
   });
 
-  it('without a name only the source counts', () => {
+  it('counts only the source without a name', () => {
     const { rateLimiter } = started();
     fail(rateLimiter, 5, undefined, 'uid:1000');
     assert.ok(rateLimiter.allows(undefined, 'uid:1000'));
@@ -81,14 +81,14 @@ describe('the rate limiter of unverified failures', () => {
     assert.equal(rateLimiter.size, 1);
   });
 
-  it('a name that reads like a source is none', () => {
+  it('does not take a name for a source of the same text', () => {
     const { rateLimiter } = started();
     fail(rateLimiter, 10, 's:192.0.2.1', '198.51.100.1');
     fail(rateLimiter, 3, '192.0.2.1', '198.51.100.2');
     assert.ok(rateLimiter.allows('alice', '192.0.2.1'));
   });
 
-  it('a name in capitals has no tries of its own: where a directory takes both, both are one account', () => {
+  it('counts a name in capitals with the same name: where a directory service accepts both, both are one account', () => {
     const { rateLimiter } = started();
     for (const spelled of ['alice', 'Alice', 'ALICE']) rateLimiter.failed(spelled, `from ${spelled}`);
     assert.ok(!rateLimiter.allows('aLICE', '192.0.2.1'));
@@ -96,7 +96,7 @@ describe('the rate limiter of unverified failures', () => {
     assert.ok(rateLimiter.allows('alice', '192.0.2.1'));
   });
 
-  it('takes an IPv6 /64 as one source, however it is written', () => {
+  it('treats an IPv6 /64 as one source, however it is written', () => {
     const inside = ['2001:db8:0:1::1', '2001:db8:0:1::', '2001:db8:0:1:2:3:4:5', '2001:db8:0:1:ffff::'];
     for (const other of inside) {
       const { rateLimiter } = started();
@@ -111,7 +111,7 @@ describe('the rate limiter of unverified failures', () => {
     }
   });
 
-  it('is bounded: the entry that was used longest ago gives way', () => {
+  it('is bounded: the least recently used entry is dropped', () => {
     const { rateLimiter } = started({ entries: 10 });
     fail(rateLimiter, 3, 'alice', '192.0.2.1');
     fail(rateLimiter, 3, 'bob', '192.0.2.1');
@@ -126,10 +126,10 @@ describe('the rate limiter of unverified failures', () => {
     assert.equal(rateLimiter.size, 10);
   });
 
-  it('a person who mistypes never meets it, and a guesser gets little, by the limits in force', () => {
+  it('never affects a user who mistypes, and allows an attacker few guesses, with the configured limits', () => {
     assert.ok(limits.unverifiedPerName.burst >= 9, 'three calls of three answers');
     const guessesADay = 86_400_000 / limits.unverifiedPerName.forgetOneIn;
-    // Three codes are good at a time: under a half of a percent to hit one in a day.
+    // Three codes are valid at a time: less than half a percent to guess one in a day.
     assert.ok((3 * guessesADay) / 1_000_000 < 0.01);
   });
 });

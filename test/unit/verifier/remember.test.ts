@@ -35,7 +35,7 @@ describe('remembering', () => {
     await put(rig, { factors: [totpFactor(), recoveryFactor()] });
   });
 
-  it('begins with a verified factor, and lets off in the same place until its time is up', async () => {
+  it('begins with a verified factor, and applies in the same location until it expires', async () => {
     assert.equal(await begins(rig, facts()), 'ask');
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     rig.clock.pass(15 * minute - 1);
@@ -44,7 +44,7 @@ describe('remembering', () => {
     assert.equal(await begins(rig, facts()), 'ask');
   });
 
-  it('is not prolonged by being used', async () => {
+  it('is not prolonged by use', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     for (let each = 0; each < 14; each += 1) {
       rig.clock.pass(minute);
@@ -61,7 +61,7 @@ describe('remembering', () => {
     ['a host name', (({ source: _, ...rest }) => rest)(facts({ rhost: 'host.example' }))],
     ['the user socket', facts({ rootSocket: false, firstFactorVerified: false, peerUid: 1000 })],
   ] as const) {
-    it(`is bound to its place: not from ${what}`, async () => {
+    it(`is bound to its location: not from ${what}`, async () => {
       assertAccepted(await answer(rig, {}, codeNow(rig)));
       assert.equal(await begins(rig, other), 'ask');
     });
@@ -90,7 +90,7 @@ describe('remembering', () => {
     assert.equal(await begins(rig, facts()), 'ask');
   });
 
-  it('is not given where no rule says so, and is worth nothing where none does any more', async () => {
+  it('is not issued unless a rule says so, and is void if no rule does any more', async () => {
     rig.setRealms(realm());
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     assert.deepEqual((await recordOf(rig)).grants, []);
@@ -102,7 +102,7 @@ describe('remembering', () => {
     assert.equal(await begins(rig, facts()), 'ask');
   });
 
-  it('is not given by a wrong answer, nor by being let off', async () => {
+  it('is not issued by a wrong answer, nor by an exemption', async () => {
     assertRefused(await answer(rig, {}, wrongCode(rig)));
     assert.deepEqual((await recordOf(rig)).grants, []);
     rig.setRealms(realm({ rules: [rule({ kind: 'skip' })] }));
@@ -110,7 +110,7 @@ describe('remembering', () => {
     assert.deepEqual((await recordOf(rig)).grants, []);
   });
 
-  it('is void when the clock stands before its start', async () => {
+  it('is void when the clock is before its start', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     rig.clock.at -= 1;
     assert.equal(await begins(rig, facts()), 'ask');
@@ -124,19 +124,19 @@ describe('remembering', () => {
     assert.equal(await begins(rig, facts()), 'ask');
   });
 
-  it('does not open what is locked', async () => {
+  it('does not override a lockout', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     await put(rig, { lock: { codes: 0, any: 100, lockedAt: rig.clock.at } });
     assert.equal(await begins(rig, facts()), 'maxtries');
   });
 
-  it('does not take the place of a factor that is not there any more', async () => {
+  it('does not replace a factor that was removed', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     await put(rig, { factors: [totpFactor({ enabled: false })] });
     assert.equal(await begins(rig, facts()), 'auth-err');
   });
 
-  it('comes with a recovery key too', async () => {
+  it('is issued for a recovery key too', async () => {
     assertAccepted(await answer(rig, {}, recoveryKeys[0] ?? ''));
     assert.equal(await begins(rig, facts()), 'ignore');
   });
@@ -145,7 +145,7 @@ describe('remembering', () => {
 describe('grace', () => {
   const grace = realm({ enrol: 'grace', graceMs: day });
 
-  it('begins with the first proven login and not before, and ends by itself', async () => {
+  it('begins with the first login with a verified first factor and not before, and ends by itself', async () => {
     const rig = makeRig(grace);
     rig.clock.pass(5 * day);
     assert.equal(await begins(rig, facts()), 'ignore');
@@ -156,7 +156,7 @@ describe('grace', () => {
     assert.equal(await begins(rig, facts()), 'auth-err');
   });
 
-  it('begins once though 64 logins come at once', async () => {
+  it('begins once though 64 logins arrive at once', async () => {
     const rig = makeRig(grace);
     const begun = await Promise.all(Array.from({ length: 64 }, () => begins(rig, facts())));
     assert.ok(begun.every((result) => result === 'ignore'));
@@ -164,7 +164,7 @@ describe('grace', () => {
     assert.equal(starts.length, 1);
   });
 
-  it('counts for nothing while the clock stands before its start', async () => {
+  it('does not count while the clock is before its start', async () => {
     const rig = makeRig(grace);
     await begins(rig, facts());
     rig.clock.at -= 1;
@@ -172,7 +172,7 @@ describe('grace', () => {
     assert.equal((await recordOf(rig)).graceStarted, rig.clock.at + 1);
   });
 
-  it('does not begin for a name that is no account', async () => {
+  it('does not begin for a name that is not an account', async () => {
     const rig = makeRig(grace);
     assert.equal(await begins(rig, facts({ user: 'nobody' })), 'auth-err');
     assert.equal(rig.store.commits.length, 0);
@@ -218,20 +218,20 @@ describe('su', () => {
     assert.deepEqual([event?.account, event?.caller], ['bob', 'alice']);
   });
 
-  it('the lock of the caller locks its su', async () => {
+  it('the lockout of the caller applies to its su', async () => {
     rig.setRealms(realm({ su: 'caller' }));
     await put(rig, { account: 'alice', lock: { codes: 0, any: 100, lockedAt: rig.clock.at } });
     assert.equal(await begins(rig, su()), 'maxtries');
   });
 
-  it('a caller that is no account is refused, where anything is required', async () => {
+  it('a caller without an account is refused, if anything is required', async () => {
     rig.setRealms(realm({ su: 'caller' }));
     assert.equal(await begins(rig, su({ realUid: 4711 })), 'auth-err');
     rig.setRealms(realm({ su: 'caller', require: 'none' }));
     assert.equal(await begins(rig, su({ realUid: 4711 })), 'ignore');
   });
 
-  it('of a caller is no other service', async () => {
+  it('of a caller applies to no other service', async () => {
     rig.setRealms(realm({ su: 'caller' }));
     for (const service of ['sudo', 'login', 'sshd', 'SU'])
       assert.equal(await answeredAs(su({ service }), codeNow(rig)), false);
@@ -248,13 +248,13 @@ describe('su', () => {
     assert.equal(await begins(rig, su({ realUid: 1001 })), 'ask');
   });
 
-  it('to oneself is remembered for oneself alone', async () => {
+  it('to oneself is remembered only for oneself', async () => {
     rig.setRealms(realm({ su: 'caller', rules: [rule(remember)] }));
     assert.equal(await answeredAs(su({ user: 'alice' }), codeNow(rig)), true);
     assert.equal(await begins(rig, su()), 'ask');
   });
 
-  it('a caller that has no factor is refused, though the target has one, and starts no grace', async () => {
+  it('a caller without a factor is refused, though the target has one, and no grace period starts', async () => {
     rig.accounts.add('carol', 1002);
     rig.setRealms(realm({ su: 'caller', enrol: 'grace', graceMs: day }));
     assert.equal(await begins(rig, su({ realUid: 1002 })), 'auth-err');
@@ -263,7 +263,7 @@ describe('su', () => {
 });
 
 describe('an account', () => {
-  it('is one, however its name is typed: factors, counts and events are those of the canonical name', async () => {
+  it('is the same, however its name is typed: factors, counts and events are those of the canonical name', async () => {
     const rig = makeRig();
     rig.accounts.add('CORP\\alice', 5000);
     rig.accounts.alias('corp\\Alice', 'CORP\\alice');

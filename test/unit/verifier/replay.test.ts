@@ -26,7 +26,7 @@ import {
 import { otp, programmed } from '../../support/yubikey.ts';
 import { realm } from '../policy/support.ts';
 
-/** The answer that was accepted last, once more: it guesses nothing, so within its own window it counts nowhere. */
+/** The answer accepted last, once more: it guesses nothing, so within its own window it counts as no failure. */
 
 const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
 let rig: Rig;
@@ -56,7 +56,7 @@ for (const [what, text] of Object.entries(kinds)) {
   for (const mode of ['prompt', 'password-and-code'] as const) {
     const typed = (): string => (mode === 'prompt' ? text() : `hunter2${text()}`);
 
-    it(`${what}, 64 times at once, lets in once and locks nothing (${mode})`, async () => {
+    it(`${what}, 64 times at once, is accepted once and locks nothing (${mode})`, async () => {
       rig.store.unsteady = true;
       const [one, other] = [rig.verifier, rig.anotherVerifier()];
       const verdicts = await Promise.all(
@@ -72,7 +72,7 @@ for (const [what, text] of Object.entries(kinds)) {
     });
   }
 
-  it(`${what} ends the failures before it, and its replay begins none; the trail has each`, async () => {
+  it(`${what} resets the failures before it, and its replay adds none; the audit trail has each`, async () => {
     assertRefused(await answer(rig, {}, wrongCode(rig)));
     assertAccepted(await answer(rig, {}, text()));
     const before = (await eventsOf(rig)).length;
@@ -83,7 +83,7 @@ for (const [what, text] of Object.entries(kinds)) {
     assert.ok(events.every(({ outcome, reason }) => outcome === 'refused' && reason === 'replay'));
   });
 
-  it(`${what} that \`verify\` accepted is a replay in a login, and the other way round`, async () => {
+  it(`${what} that \`verify\` accepted is a replay in a login, and vice versa`, async () => {
     const verify = () => rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(text()) });
     assert.equal((await verify()).outcome, 'accepted');
     assertRefused(await answer(rig, {}, text()));
@@ -91,7 +91,7 @@ for (const [what, text] of Object.entries(kinds)) {
     assert.deepEqual((await recordOf(rig)).lock, untouched);
   });
 
-  it(`${what}, unverified, uses up no tries of the name`, async () => {
+  it(`${what}, unverified, uses up no attempts of the name`, async () => {
     const from = (each: number): Partial<LoginFacts> => {
       const source = `198.51.100.${each}`;
       return { firstFactorVerified: false, rhost: source, source };
@@ -103,7 +103,7 @@ for (const [what, text] of Object.entries(kinds)) {
   });
 }
 
-describe('the text of a replay', () => {
+describe('the text for a replay', () => {
   const waits = 'That code was already used. Wait for the next one.';
   const works = 'That was used before, and codes and keys of its kind work only once. Use another one.';
   const scratchCode = '12345678';
@@ -131,7 +131,7 @@ describe('the text of a replay', () => {
     });
   }
 
-  it('of a scratch code tells it from a code of a device of as many digits', async () => {
+  it("of a scratch code distinguishes it from a device's code of as many digits", async () => {
     await addScratch();
     assert.equal(await textOf(scratchCode), works);
     rig.clock.pass(90_000);
@@ -139,15 +139,15 @@ describe('the text of a replay', () => {
   });
 });
 
-describe('what still counts', () => {
-  it('is a code that was accepted before the one that was accepted last', async () => {
+describe('what still counts as a failure', () => {
+  it('a code accepted before the one that was accepted last', async () => {
     assertAccepted(await answer(rig, {}, press(0)));
     assertAccepted(await answer(rig, {}, press(1)));
     assertRefused(await answer(rig, {}, press(0)));
     assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
   });
 
-  it('is a TOTP code of a step that was passed over', async () => {
+  it('a TOTP code of a step that was skipped', async () => {
     const older = codeNow(rig);
     rig.clock.pass(30_000);
     assertAccepted(await answer(rig, {}, codeNow(rig)));
@@ -155,7 +155,7 @@ describe('what still counts', () => {
     assert.deepEqual((await recordOf(rig)).lock, { codes: 1, any: 1 });
   });
 
-  it('is an answer whose window is over', async () => {
+  it('an answer whose window is over', async () => {
     for (const [make, window] of [
       [() => press(0), 60_000],
       [() => recoveryKeys[0] ?? '', 60_000],
@@ -174,14 +174,14 @@ describe('what still counts', () => {
     }
   });
 
-  it('is a replay under a clock that was set back', async () => {
+  it('a replay with a clock that was set back', async () => {
     assertAccepted(await answer(rig, {}, press(0)));
     rig.clock.at -= 1;
     assertRefused(await answer(rig, {}, press(0)));
     assert.equal((await recordOf(rig)).lock.any, 1);
   });
 
-  it('is the code of another account', async () => {
+  it('the code of another account', async () => {
     await put(rig, { account: 'bob', factors: [totpFactor({ id: 't2', secret: 'c2VlZCBvZiBib2I=' })] });
     const code = codeNow(rig);
     assertAccepted(await answer(rig, {}, code));
@@ -189,7 +189,7 @@ describe('what still counts', () => {
     assert.equal((await recordOf(rig, 'bob')).lock.codes, 1);
   });
 
-  it('is every guess between two replays', async () => {
+  it('every guess between two replays', async () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     assertRefused(await answer(rig, {}, wrongCode(rig)));
     assertRefused(await answer(rig, {}, codeNow(rig)));
@@ -197,7 +197,7 @@ describe('what still counts', () => {
   });
 });
 
-it('a code that proved a new factor is a replay in the login after it', async () => {
+it('a code that enrolled a factor is a replay in the login after it', async () => {
   await put(rig, { factors: [] });
   const secret = Buffer.from('totp-seed-of-alice--');
   await rig.verifier.enrol({
@@ -215,7 +215,7 @@ it('a code that proved a new factor is a replay in the login after it', async ()
   assert.deepEqual((await recordOf(rig)).lock, untouched);
 });
 
-it('what is kept of the answer is no more than a digest', async () => {
+it('only a digest of the answer is stored', async () => {
   for (const text of Object.values(kinds)) {
     assertAccepted(await answer(rig, {}, text()));
     const kept = JSON.stringify((await recordOf(rig)).accepted);

@@ -27,11 +27,11 @@ describe('codes of a phone that is three minutes slow', () => {
     rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
   });
-  /** What the phone shows. */
+  /** The code that the phone shows. */
   const shown = (offset = -6) => codeNow(rig, offset);
   const next = () => rig.clock.pass(step);
 
-  it('let in by two in sequence within one call, and leave nothing to use again', async () => {
+  it('are accepted as two consecutive ones within one call, and leave nothing to reuse', async () => {
     const login = await opened(rig);
     const first = assertRefused(await answered(rig, login, shown()));
     assert.match(first.text ?? '', /^That is a right code of 3 minutes ago: .*next code/);
@@ -40,14 +40,14 @@ describe('codes of a phone that is three minutes slow', () => {
     assertAccepted(await answered(rig, first.login, shown()));
     const { lock } = await recordOf(rig);
     assert.deepEqual([lock.codes, lock.any], [0, 0]);
-    // The pair, once more, in a login of its own.
+    // The same pair in a new login.
     const again = assertRefused(await answered(rig, await opened(rig), shown(-7)));
     assertRefused(await answered(rig, again.login, shown(-6)));
     next();
     assertAccepted(await answer(rig, {}, shown()));
   });
 
-  it('are said to administrators: the event and the factor say by how much', async () => {
+  it('are reported to administrators: the event and the factor contain the offset', async () => {
     assertRefused(await answer(rig, {}, shown()));
     const event = (await eventsOf(rig)).at(-1);
     assert.deepEqual([event?.reason, event?.offset], ['wrong', -180]);
@@ -57,10 +57,10 @@ describe('codes of a phone that is three minutes slow', () => {
     assert.doesNotMatch(summaryOf(await factorOf(rig, totpFactor().id)).detail, /ago/);
   });
 
-  it('are wrong codes to everyone else, and let no one in', async () => {
+  it('are wrong codes otherwise, and not accepted', async () => {
     assert.equal(assertRefused(await answer(rig, unverified, shown())).text, undefined);
     assert.equal((await eventsOf(rig)).at(-1)?.offset, undefined);
-    // A code that is still to come is said to no one who could wait for it.
+    // A future code is never reported to a client that could wait for it.
     const ahead = assertRefused(await answer(rig, {}, shown(6)));
     assert.equal(ahead.text, 'Incorrect code.');
     assert.equal((await eventsOf(rig)).at(-1)?.offset, 180);
@@ -72,7 +72,7 @@ describe('codes of a phone that is three minutes slow', () => {
     assertRefused(await answer(rig, {}, shown()));
   });
 
-  it('let in once, of two logins that send the pair side by side', async () => {
+  it('are accepted once, of two logins that send the pair concurrently', async () => {
     const logins = await Promise.all([opened(rig), opened(rig)]);
     const begun = await Promise.all(logins.map((login) => answered(rig, login, shown())));
     next();

@@ -24,7 +24,7 @@ const used: Partial<LoginFacts> = { sshKeys: [publicKey('blue')] };
 const success = { kind: 'done', result: 'success' };
 const blue = 's-blue';
 
-describe('a key that sshd has verified', () => {
+describe('a key verified by sshd', () => {
   let rig: Rig;
   const open = (part: Partial<LoginFacts> = used) => rig.verifier.open(facts(part));
   const lastEvent = async () => (await eventsOf(rig)).at(-1);
@@ -35,7 +35,7 @@ describe('a key that sshd has verified', () => {
     rig.store.commits.length = 0;
   });
 
-  it('lets in without a prompt, by one commit that holds all of it', async () => {
+  it('is accepted without a prompt, in one commit that contains everything', async () => {
     assert.deepEqual(await open(), success);
     assert.equal(rig.store.commits.length, 1);
     const [commit] = rig.store.commits;
@@ -50,14 +50,14 @@ describe('a key that sshd has verified', () => {
     assert.deepEqual(event?.factor, { id: blue, kind: 'ssh-sk', name: 'blue' });
   });
 
-  it('ends the row of failures, and leaves a lock on typed codes', async () => {
+  it('resets the failure count, and keeps a lockout of typed codes', async () => {
     const lock = { codes: 8, any: 8, codesLockedAt: rig.clock.at };
     await put(rig, { lock });
     assert.deepEqual(await open(), success);
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0, codesLockedAt: rig.clock.at });
   });
 
-  it('lets in only once its commit is durable', async () => {
+  it('is accepted only once its commit is durable', async () => {
     let reached: () => void = () => undefined;
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
@@ -82,7 +82,7 @@ describe('a key that sshd has verified', () => {
     assert.deepEqual(await opening, success);
   });
 
-  it('is decided again when its commit meets another one', async () => {
+  it('is decided again when its commit conflicts', async () => {
     rig.store.beforeNextCommit(async () => {
       await put(rig, { factors: [totpFactor(), disabled(sshSkRecord('blue'))] });
     });
@@ -102,7 +102,7 @@ describe('a key that sshd has verified', () => {
     assert.ok(refused.kind === 'done' && refused.result === 'perm-denied');
   });
 
-  it('is let in 64 times at once: sshd has verified each', async () => {
+  it('is accepted 64 times at once: sshd has verified each', async () => {
     rig.store.unsteady = true;
     const openings = await Promise.all(Array.from({ length: 64 }, () => open()));
     for (const opening of openings) assert.deepEqual(opening, success);
@@ -117,14 +117,14 @@ describe('a key that sshd has verified', () => {
     assert.equal((await factorOf(rig, blue)).lastUsed, undefined);
   });
 
-  it('is refused while everything is locked', async () => {
+  it('is refused during a full lockout', async () => {
     await put(rig, { lock: { codes: 0, any: 100, lockedAt: rig.clock.at } });
     const opening = await open();
     assert.ok(opening.kind === 'done' && opening.result === 'maxtries');
     assert.equal((await lastEvent())?.reason, 'locked');
   });
 
-  it('is asked like any other login when it is not enrolled, disabled, or not believed', async () => {
+  it('leads to a prompt if it is not enrolled, disabled, or not trusted', async () => {
     const asked: [string, Partial<LoginFacts>][] = [
       ['another key', { sshKeys: [publicKey('green')] }],
       ['no key', {}],
@@ -142,7 +142,7 @@ describe('a key that sshd has verified', () => {
     assert.ok(opening.kind === 'ask' && opening.prompt === 'Verification code: ');
   });
 
-  it('gives no grant', async () => {
+  it('creates no grant', async () => {
     assert.deepEqual(await open(), success);
     rig.setRealms(realm({ rules: [rule({ kind: 'remember', forMs: 900_000 })] }));
     assert.equal((await open({})).kind, 'ask');
@@ -150,7 +150,7 @@ describe('a key that sshd has verified', () => {
 });
 
 describe('an answer that arrives after a rule began to accept the key', () => {
-  it('is let in by the key, whatever was typed, and spends no code', async () => {
+  it('is accepted because of the key, whatever was typed, and uses no code', async () => {
     const rig = makeRig(realm());
     await put(rig, { factors: [totpFactor(), sshSkRecord('blue')] });
     for (const [mode, text] of [
@@ -169,7 +169,7 @@ describe('an answer that arrives after a rule began to accept the key', () => {
     assert.equal((await factorOf(rig, 't1')).lastUsed, undefined);
   });
 
-  it('is judged as an answer where the key does not count', async () => {
+  it('is verified as an answer if the key does not count', async () => {
     const rig = makeRig(accepting);
     await put(rig, { factors: [totpFactor(), sshSkRecord('blue')] });
     const login = await opened(rig, { sshKeys: [publicKey('green')] });
@@ -182,7 +182,7 @@ describe('an answer that arrives after a rule began to accept the key', () => {
 describe('adding a key', () => {
   const request = { actor: 'uid:0', user: 'alice', kind: 'ssh-sk', verify: true } as const;
 
-  it('stores what it is, with one event, and needs no code', async () => {
+  it('stores its description, with one event, and needs no code', async () => {
     const rig = makeRig(accepting);
     const added = await rig.verifier.enrol({ ...request, publicKey: pubLine('blue') });
     assert.deepEqual([added.factor.kind, added.factor.name, added.warning], ['ssh-sk', 'SSH key', undefined]);
@@ -197,7 +197,7 @@ describe('adding a key', () => {
     assert.deepEqual(await rig.verifier.open(facts(used)), success);
   });
 
-  it('ends what was remembered', async () => {
+  it('voids grants', async () => {
     const rig = makeRig(accepting);
     const grant = { realm: 'everybody', service: 'sshd', origin: 'ip:203.0.113.5', since: rig.clock.at };
     await put(rig, { factors: [totpFactor()], grants: [grant] });
@@ -205,7 +205,7 @@ describe('adding a key', () => {
     assert.deepEqual((await recordOf(rig)).grants, []);
   });
 
-  it('takes one key once on one account, under whatever comment, and on two accounts', async () => {
+  it('accepts one key once per account, whatever its comment, and on two accounts', async () => {
     const rig = makeRig(accepting);
     await rig.verifier.enrol({ ...request, publicKey: pubLine('blue') });
     const again = { ...request, name: 'other', publicKey: `${pubLine('blue')} again` };
@@ -219,7 +219,7 @@ describe('adding a key', () => {
     await rig.verifier.enrol({ ...request, publicKey: pubLine('red') });
   });
 
-  it('is refused where YubiKeys alone will do, and for what is no such key', async () => {
+  it('is refused if only YubiKeys are accepted, and for other keys', async () => {
     const rig = makeRig(realm({ require: ['yubikey'] }));
     const publicKeyLine = pubLine('blue');
     await assert.rejects(rig.verifier.enrol({ ...request, publicKey: publicKeyLine }), {
@@ -230,7 +230,7 @@ describe('adding a key', () => {
     assert.equal((await eventsOf(rig)).length, 0);
   });
 
-  it('says when no rule accepts it, and what to write', async () => {
+  it('reports if no rule accepts it, and what to add', async () => {
     const rig = makeRig(realm());
     const first = await rig.verifier.enrol({ ...request, publicKey: pubLine('blue') });
     assert.match(first.warning ?? '', /realm "everybody".*\{ accept = "ssh-sk" \}$/);
@@ -243,7 +243,7 @@ describe('adding a key', () => {
     assert.match(third.warning ?? '', /only certain models of security keys/);
   });
 
-  it('is no factor for `verify`: there is nothing to type', async () => {
+  it('is no factor for `verify`: nothing can be typed', async () => {
     const rig = makeRig(accepting);
     await put(rig, { factors: [sshSkRecord('blue')] });
     const answer = Buffer.from('123456');

@@ -32,7 +32,7 @@ describe('a store that can be read but not written', () => {
     await put(rig, { factors: [totpFactor()] });
   });
 
-  it('a right code is an error, never accepted, and spent for all we know', async () => {
+  it('a right code is an error, never accepted, and possibly used', async () => {
     const login = await opened(rig);
     rig.store.breakWrites('no space left');
     await assert.rejects(answered(rig, login, codeNow(rig)), unwritable);
@@ -54,13 +54,13 @@ describe('a store that can be read but not written', () => {
     assertRefused(await answer(rig, {}, code));
   });
 
-  it('a wrong code is an error: what cannot be counted is not tried', async () => {
+  it('a wrong code is an error: it cannot be counted, so it is not verified', async () => {
     const login = await opened(rig);
     rig.store.breakWrites('read-only');
     await assert.rejects(answered(rig, login, wrongCode(rig)), unwritable);
   });
 
-  it('not needed passes, and is told to the log', async () => {
+  it('a login that needs no factor passes, and is logged', async () => {
     rig.setRealms(realm({ require: 'none' }));
     await put(rig, { factors: [] });
     rig.store.breakWrites('read-only');
@@ -78,14 +78,14 @@ describe('a store that can be read but not written', () => {
     });
   });
 
-  it('skip passes, and is told to the log', async () => {
+  it('skip passes, and is logged', async () => {
     rig.setRealms(realm({ rules: [rule({ kind: 'skip' })] }));
     rig.store.breakWrites('read-only');
     assert.equal(await opensWith(), 'ignore');
     assert.equal(notStored().length, 1);
   });
 
-  it('a running remember passes, and is told to the log', async () => {
+  it('a current grant passes, and is logged', async () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     assertAccepted(await answer(rig, {}, codeNow(rig)));
     rig.store.breakWrites('read-only');
@@ -93,7 +93,7 @@ describe('a store that can be read but not written', () => {
     assert.equal(notStored().length, 1);
   });
 
-  it('a grace that was begun goes on, and is told to the log', async () => {
+  it('a grace period in progress continues, and is logged', async () => {
     rig.setRealms(realm({ enrol: 'grace', graceMs: 86_400_000 }));
     await put(rig, { factors: [], graceStarted: rig.clock.at - 1_000 });
     rig.store.breakWrites('read-only');
@@ -101,7 +101,7 @@ describe('a store that can be read but not written', () => {
     assert.equal(notStored().length, 1);
   });
 
-  it('a grace cannot begin', async () => {
+  it('a grace period cannot begin', async () => {
     rig.setRealms(realm({ enrol: 'grace', graceMs: 86_400_000 }));
     await put(rig, { factors: [] });
     rig.store.breakWrites('read-only');
@@ -110,7 +110,7 @@ describe('a store that can be read but not written', () => {
     assert.equal((await recordOf(rig)).graceStarted, undefined);
   });
 
-  it('refusals that need no commit stay what they are', async () => {
+  it('refusals without a commit are unchanged', async () => {
     rig.setRealms(realm({ rules: [rule({ kind: 'refuse' })] }));
     rig.store.breakWrites('read-only');
     assert.equal(await opensWith(), 'perm-denied');
@@ -128,7 +128,7 @@ describe('a store that can be read but not written', () => {
     await assert.rejects(rig.verifier.enrol(request), unwritable);
   });
 
-  it('it is back by itself once it can write', async () => {
+  it('recovers by itself once it can write', async () => {
     const login = await opened(rig);
     rig.store.breakWrites('no space left');
     await assert.rejects(answered(rig, login, codeNow(rig)), unwritable);
@@ -137,7 +137,7 @@ describe('a store that can be read but not written', () => {
   });
 });
 
-describe('a record that is damaged', () => {
+describe('a damaged record', () => {
   it('is refused with an error, at HELLO and at the answer, and the event says so', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
@@ -155,14 +155,14 @@ describe('a record that is damaged', () => {
     );
   });
 
-  it('is no account without factors in a realm that requires none', async () => {
+  it('is not treated as an account without factors in a realm that requires none', async () => {
     const rig = makeRig(realm({ require: 'none' }));
     await put(rig, { factors: [totpFactor()] });
     rig.store.damage('alice');
     await assert.rejects(rig.verifier.open(facts()), { code: 'record-damaged' });
   });
 
-  it('leaves the other accounts alone', async () => {
+  it('does not affect other accounts', async () => {
     const rig = makeRig();
     await put(rig, { factors: [totpFactor()] });
     await put(rig, { account: 'bob', factors: [totpFactor()] });
@@ -171,8 +171,8 @@ describe('a record that is damaged', () => {
   });
 });
 
-describe('a store that is closed', () => {
-  it('lets nobody in, not even whom nothing is asked of', async () => {
+describe('a closed store', () => {
+  it('allows no login, not even one that needs no factor', async () => {
     const rig = makeRig(realm({ rules: [rule({ kind: 'skip' })] }));
     await rig.store.close();
     await assert.rejects(rig.verifier.open(facts()), { code: 'store-closed' });

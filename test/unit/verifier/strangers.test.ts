@@ -28,7 +28,7 @@ import {
 import { otp, programmed } from '../../support/yubikey.ts';
 import { realm } from '../policy/support.ts';
 
-/** What those who have not verified a first factor do while the owner logs in. */
+/** Parties without a verified first factor, active while the owner logs in. */
 
 const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
 const key: CloudYubikey = {
@@ -43,7 +43,7 @@ const key: CloudYubikey = {
 };
 const crowd = 64;
 
-/** Validation servers that say nothing until they are let. */
+/** Validation servers that send nothing until they are released. */
 class SilentServers {
   readonly asked: string[] = [];
   #release: () => void = () => undefined;
@@ -99,7 +99,7 @@ const strangers: Record<string, (each: number) => Promise<unknown>> = {
 
 describe('the owner, whose first factor is verified', () => {
   for (const [what, doIt] of Object.entries(strangers)) {
-    it(`is let in each time beside ${crowd} strangers with ${what}`, async () => {
+    it(`is accepted each time beside ${crowd} strangers with ${what}`, async () => {
       const under = Array.from({ length: crowd }, (_, each) => doIt(each));
       for (let each = 0; each < 10; each += 1) assertAccepted(await answer(rig, {}, press(each)));
       assertAccepted(await answer(rig, {}, recoveryKeys[0] ?? ''));
@@ -109,7 +109,7 @@ describe('the owner, whose first factor is verified', () => {
     });
   }
 
-  it('is let in by a cloud YubiKey though every slot of strangers is taken by a silent server', async () => {
+  it('is accepted with a cloud YubiKey though a silent server occupies every slot of strangers', async () => {
     rig.servers = (given, text, within, ended) =>
       text === made(9) ? Promise.resolve('valid') : silent.ask(given, text, within, ended);
     const under = Array.from({ length: crowd }, (_, each) => answer(rig, from(each), made(100 + each)));
@@ -119,7 +119,7 @@ describe('the owner, whose first factor is verified', () => {
     await Promise.all(under);
   });
 
-  it('is let in by an HOTP code while another of their own logins waits for the servers', async () => {
+  it('is accepted with an HOTP code while another of their logins waits for the servers', async () => {
     const waits = answer(rig, {}, made(5));
     await until(() => silent.asked.length > 0, 'a server is asked');
     assertAccepted(await answer(rig, {}, press(0)));
@@ -141,7 +141,7 @@ describe('the owner, whose first factor is verified', () => {
     assertAccepted(await waits);
   });
 
-  it('is let in while `verify` and the adding of another YubiKey wait for the servers', async () => {
+  it('is accepted while `verify` and the enrolment of another YubiKey wait for the servers', async () => {
     const verifying = rig.verifier.verify({ actor: 'uid:0', user: 'alice', answer: Buffer.from(made(5)) });
     const adding = rig.verifier.enrol({
       actor: 'uid:0',
@@ -159,8 +159,8 @@ describe('the owner, whose first factor is verified', () => {
   });
 });
 
-describe('questions to NSS', () => {
-  /** NSS gives no answer about names that begin with "slow". */
+describe('NSS lookups', () => {
+  /** NSS gives no answer for names that begin with "slow". */
   const hang = (): { asked: number; release: () => void } => {
     const state = { asked: 0, release: (): void => undefined };
     const released = new Promise<void>((resolve) => {
@@ -177,7 +177,7 @@ describe('questions to NSS', () => {
     return state;
   };
 
-  it('that strangers make are few at a time, and leave those of verified logins alone', async () => {
+  it('by strangers are limited, and leave slots to those of verified logins', async () => {
     const nss = hang();
     const under = Array.from({ length: crowd }, (_, each) =>
       answer(rig, { ...from(each), user: `slow${each}` }, wrongCodes(rig, 1)[0] ?? ''),
@@ -189,7 +189,7 @@ describe('questions to NSS', () => {
     for (const verdict of await Promise.all(under)) assertRefused(verdict);
   });
 
-  it('of one local user leave a share to the others', async () => {
+  it('by one local user leave a share to the others', async () => {
     const nss = hang();
     const su = { firstFactorVerified: false, service: 'su', realUid: 1001 };
     const under = Array.from({ length: 20 }, (_, each) =>
@@ -202,10 +202,10 @@ describe('questions to NSS', () => {
   });
 });
 
-describe('questions to validation servers', () => {
+describe('requests to validation servers', () => {
   const unverified = limits.validationsUnverified;
 
-  it('are few at a time for the strangers of one account, and of one source', async () => {
+  it('are limited for the strangers of one account, and of one source', async () => {
     const under = Array.from({ length: 8 }, (_, each) => answer(rig, from(each), made(100 + each)));
     await until(() => silent.asked.length === unverified.own, 'as many as may be');
     rig.accounts.add('carol', 1002);
@@ -217,7 +217,7 @@ describe('questions to validation servers', () => {
     assert.equal(silent.asked.length, 2 * unverified.own);
   });
 
-  it('are bounded in all for strangers, who leave those of verified logins alone', async () => {
+  it('are bounded in all for strangers, and leave slots to those of verified logins', async () => {
     const names = Array.from({ length: 2 * unverified.all }, (_, each) => `user${each}`);
     for (const [each, name] of names.entries()) {
       rig.accounts.add(name, 2000 + each);
@@ -233,7 +233,7 @@ describe('questions to validation servers', () => {
     assert.equal(silent.asked.length, unverified.all + 1);
   });
 
-  it('of one account with a verified first factor wait for one another, and for no one else', async () => {
+  it('of one account with a verified first factor wait for one another, and for no others', async () => {
     const { own } = limits.validationsVerified;
     const under = Array.from({ length: own + 1 }, (_, each) => answer(rig, {}, made(10 + each)));
     await until(() => silent.asked.length === own, 'as many as may be');
@@ -246,14 +246,14 @@ describe('questions to validation servers', () => {
   });
 });
 
-describe('a call that ends while its answer is judged', () => {
+describe('a call that ends while its answer is verified', () => {
   const evaluated = async (facts: Partial<LoginFacts>, text: string, ended: AbortSignal): Promise<Verdict> =>
     rig.verifier.answer(await opened(rig, facts), Buffer.from(text), ended);
 
   for (const facts of [{}, from(1)]) {
     const who = facts.firstFactorVerified === false ? 'unverified' : 'verified';
-    it(`lets no one in, and spends nothing, though the servers say later that it is valid (${who})`, async () => {
-      // Servers that say it all the same.
+    it(`is not accepted, and uses no code, though the servers later report it as valid (${who})`, async () => {
+      // Servers that answer nevertheless.
       rig.servers = (given, text, within) => silent.ask(given, text, within);
       const before = await recordOf(rig);
       const call = new AbortController();
@@ -269,7 +269,7 @@ describe('a call that ends while its answer is judged', () => {
     });
   }
 
-  it('stops asking the servers', async () => {
+  it('aborts the requests to the servers', async () => {
     const call = new AbortController();
     const verdict = evaluated({}, made(5), call.signal);
     await until(() => silent.asked.length > 0, 'a server is asked');
@@ -277,7 +277,7 @@ describe('a call that ends while its answer is judged', () => {
     assertRefused(await verdict);
   });
 
-  it('spends no code that came too late, says so, and still counts a wrong one', async () => {
+  it('uses no late code, says so, and still counts a wrong one', async () => {
     const call = new AbortController();
     call.abort('disconnected');
     assertRefused(await evaluated({}, press(0), call.signal));

@@ -22,7 +22,7 @@ import {
 import { otp, programmed } from '../../support/yubikey.ts';
 import { realm } from '../policy/support.ts';
 
-/** When an unverified login hears that it did not work: the same for every name, whatever is done for an account. */
+/** The time of a refusal of an unverified login: the same for every name, whatever work is done for an account. */
 
 const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
 const key: CloudYubikey = {
@@ -57,9 +57,9 @@ async function heardAfter(user: string, text: string, more: Partial<LoginFacts> 
   return rig.clock.mono - began + delay;
 }
 
-describe('an OTP that servers may be asked about', () => {
+describe('an OTP for which servers may be asked', () => {
   for (const mode of ['prompt', 'password-and-code'] as const) {
-    it(`is refused after the same time, whoever has the key and however long its servers take (${mode})`, async () => {
+    it(`is refused after the same time, whichever account has the key and however long its servers take (${mode})`, async () => {
       const text = `${mode === 'prompt' ? '' : 'hunter2'}${otp({ use: 9, session: 0 })}`;
       const times: number[] = [];
       for (const took of [1, 249, 251, 1_700, limits.unverifiedValidationWait]) {
@@ -73,19 +73,19 @@ describe('an OTP that servers may be asked about', () => {
     });
   }
 
-  it('is no slower where no server is configured', async () => {
+  it('is no slower if no server is configured', async () => {
     rig.setRealms(realm());
     for (const user of names)
       assert.equal(await heardAfter(user, otp({ use: 9, session: 0 })), limits.refusalBeat);
   });
 
-  it('that is right lets in at once', async () => {
+  it('is accepted at once if it is right', async () => {
     rig.servers = async () => 'valid';
     const login = await opened(rig, { firstFactorVerified: false });
     assert.equal(assertAccepted(await answered(rig, login, otp({ use: 9, session: 0 }))).delay, undefined);
   });
 
-  it('is given less time than its refusal takes', async () => {
+  it('gets less time than its refusal takes', async () => {
     const asked: number[] = [];
     rig.servers = async (_servers, _otp, within) => {
       asked.push(within);
@@ -97,8 +97,8 @@ describe('an OTP that servers may be asked about', () => {
     assert.ok(limits.unverifiedValidationWait + limits.refusalBeat <= limits.unverifiedOtpHold);
   });
 
-  it('is known by its form, for every answer in which one could be found', () => {
-    /** As an input method for Japanese writes it. */
+  it('is recognised by its format, for every answer that could contain one', () => {
+    /** As a Japanese input method writes it. */
     const wide = (text: string): string =>
       [...text].map((letter) => String.fromCodePoint((letter.codePointAt(0) ?? 0) + 0xfee0)).join('');
     const symbols = 'cbdefghijklnrtuvCBDEFGHIJKLNRTUV';
@@ -124,7 +124,7 @@ describe('an OTP that servers may be asked about', () => {
 });
 
 describe('under load', () => {
-  it('every name waits for as long as the slowest of late', async () => {
+  it('every name waits as long as the slowest recent one', async () => {
     const account = rig.store.account.bind(rig.store);
     rig.store.account = (name) => {
       rig.clock.mono += 900;
@@ -138,7 +138,7 @@ describe('under load', () => {
     assert.equal(await heardAfter('nobody', wrongCode(rig)), limits.refusalBeat);
   });
 
-  it('within a bound, and what servers were asked about says nothing of the load', () => {
+  it('within a bound, and requests to servers do not count as load', () => {
     let now = 0;
     const beat = createResponsePadding(() => now);
     const login = { facts: {} as LoginFacts, host: hostWith() };
@@ -154,7 +154,7 @@ describe('under load', () => {
     assert.equal(total(1), 250);
   });
 
-  it('a verified login is not held', async () => {
+  it('a verified login is not delayed', async () => {
     await heardAfter('alice', otp({ use: 9, session: 0 }));
     assert.equal(assertRefused(await answered(rig, await opened(rig), wrongCode(rig))).delay, 0);
     assertAccepted(await answered(rig, await opened(rig), press(0)));

@@ -76,19 +76,19 @@ async function crowd(): Promise<Rig> {
   return rig;
 }
 
-/** Each from an address of its own: the rate limiter of one source is not what is compared. */
+/** Each from a separate address: the rate limiter of one source is not compared here. */
 function from(number: number, user: string, more: Partial<LoginFacts> = {}): Partial<LoginFacts> {
   const source = `198.51.100.${number}`;
   return { user, rhost: source, source, firstFactorVerified: false, ...more };
 }
 
-/** A verdict as it shows outside. */
+/** A verdict as it is visible outside. */
 function shown(verdict: Verdict): unknown {
   const { login: _, ...rest } = verdict as Verdict & { login?: unknown };
   return rest;
 }
 
-describe('a login that is not proven', () => {
+describe('an unverified login', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = await crowd();
@@ -99,7 +99,7 @@ describe('a login that is not proven', () => {
     ['password-and-code', 1],
     ['first-pass', 1],
   ] as const) {
-    it(`meets one prompt whatever the name is (${mode}), and neither store nor NSS is asked before`, async () => {
+    it(`gets one prompt whatever the name is (${mode}), without access to store or NSS before`, async () => {
       rig.store.reads = 0;
       rig.accounts.asked = 0;
       const openings = await Promise.all(
@@ -119,7 +119,7 @@ describe('a login that is not proven', () => {
     ['the shape of nothing', (): string => 'hunter2'],
     ['Enter alone', (): string => ''],
   ] as const) {
-    it(`hears the same after ${what}, at the same time, whatever the name is`, async () => {
+    it(`gets the same response after ${what}, at the same time, whatever the name is`, async () => {
       const seen = new Map<string, string>();
       for (const [each, user] of Object.keys(people).entries()) {
         const verdict = assertRefused(await answer(rig, from(each, user), text()));
@@ -131,7 +131,7 @@ describe('a login that is not proven', () => {
     });
   }
 
-  it('hears the same after a right code where that lets nobody in', async () => {
+  it('gets the same response after a right code that is not enough', async () => {
     const seen = new Set<string>();
     for (const [each, user] of Object.keys(people).entries()) {
       if (user === 'alice') continue;
@@ -141,14 +141,14 @@ describe('a login that is not proven', () => {
     assert.equal(seen.size, 1, [...seen].join('\n'));
   });
 
-  it('hears the same after a replay as after a wrong code', async () => {
+  it('gets the same response after a replay as after a wrong code', async () => {
     const code = codeNow(rig);
     assertAccepted(await answer(rig, from(1, 'alice'), code));
     const replay = shown(await answer(rig, from(2, 'alice'), code));
     assert.deepEqual(replay, shown(await answer(rig, from(3, 'nobody'), wrongCode(rig))));
   });
 
-  it('hears of a record that is damaged no more than that it did not work, and no sooner', async () => {
+  it('is told of a damaged record only that it failed, and no sooner', async () => {
     rig.store.damage('alice');
     const verdict = assertRefused(await answer(rig, from(1, 'alice'), codeNow(rig)));
     const nobody = assertRefused(await answer(rig, from(2, 'nobody'), codeNow(rig)));
@@ -157,7 +157,7 @@ describe('a login that is not proven', () => {
     assert.ok(rig.logged.some(({ event }) => event === 'login-error'));
   });
 
-  it('is an error for everybody while NSS cannot tell, with a right code too', async () => {
+  it('is an error for every name while NSS fails, with a right code too', async () => {
     rig.accounts.unavailable = 'timed out';
     const seen = new Set<string>();
     for (const [each, user] of Object.keys(people).entries())
@@ -166,7 +166,7 @@ describe('a login that is not proven', () => {
     assert.ok([...seen][0]?.includes('system-err'));
   });
 
-  it('hears nothing of groups that do not resolve', async () => {
+  it('is told nothing of groups that do not resolve', async () => {
     const staff = realm({ name: 'staff', members: members({ groups: ['staff'] }) });
     rig.setRealms(staff, realm({ name: 'rest', require: 'none' }));
     rig.accounts.add('alice', 1000, { staff: 'unresolved' });
@@ -177,14 +177,14 @@ describe('a login that is not proven', () => {
     }
   });
 
-  it('is never let in by a commit that failed', async () => {
+  it('is never allowed by a failed commit', async () => {
     rig.store.breakWrites('no space left');
     const verdict = assertRefused(await answer(rig, from(1, 'alice'), codeNow(rig)));
     assert.equal(verdict.result, 'system-err');
     assert.equal(assertRefused(await answer(rig, from(2, 'nobody'), codeNow(rig))).result, 'auth-err');
   });
 
-  it('leaves on the next quarter of a second, however long it took', async () => {
+  it('ends at the next quarter of a second, however long it took', async () => {
     const at = async (took: number): Promise<number> => {
       const login = await opened(rig, from(1, 'bare'));
       const account = rig.store.account.bind(rig.store);
@@ -204,7 +204,7 @@ describe('a login that is not proven', () => {
     assert.equal(await at(3_333), 3_500);
   });
 
-  it('lets in with a right factor of each kind, says nothing of what is left, and spends it', async () => {
+  it('accepts a right factor of each kind, reports nothing of what is left, and uses it', async () => {
     await put(rig, { factors: [totpFactor(), hotpFactor(), recoveryFactor(recoveryKeys.slice(0, 2))] });
     for (const text of [codeNow(rig), press(0), recoveryKeys[0] ?? '']) {
       assert.deepEqual(await answer(rig, from(1, 'alice'), text), {
@@ -216,7 +216,7 @@ describe('a login that is not proven', () => {
     }
   });
 
-  it('one code is accepted once though 64 come at once', async () => {
+  it('accepts one code once though 64 arrive at once', async () => {
     const code = codeNow(rig);
     const verdicts = await Promise.all(
       Array.from({ length: 64 }, (_, each) => answer(rig, from(each, 'alice'), code)),
@@ -224,7 +224,7 @@ describe('a login that is not proven', () => {
     assert.equal(verdicts.filter(isAccepted).length, 1);
   });
 
-  it('stores nothing for names that are no accounts, and one line tells of them', async () => {
+  it('stores nothing for names that are not accounts, and one log line counts them', async () => {
     const commits = rig.store.commits.length;
     for (let each = 0; each < 20; each += 1) await answer(rig, from(each, `nobody${each}`), wrongCode(rig));
     for (let each = 0; each < 20; each += 1) {
@@ -235,14 +235,14 @@ describe('a login that is not proven', () => {
     assert.ok(!JSON.stringify([rig.logged, rig.unknownNames]).includes('nobody'), 'the name is told nowhere');
   });
 
-  it('counts for no account: it locks nothing and delays nobody', async () => {
+  it('counts for no account: it locks and delays none', async () => {
     for (let each = 0; each < 9; each += 1) await answer(rig, from(each, 'alice'), wrongCode(rig));
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
     const proven = assertRefused(await answer(rig, {}, wrongCode(rig)));
     assert.equal(proven.delay, 0);
   });
 
-  it('starts no grace', async () => {
+  it('starts no grace period', async () => {
     const commits = rig.store.commits.filter(({ accounts }) => accounts.some(({ write }) => write)).length;
     for (const text of [wrongCode(rig), codeNow(rig)])
       assertRefused(await answer(rig, from(1, 'waiting'), text));
@@ -250,7 +250,7 @@ describe('a login that is not proven', () => {
     assert.equal(after, commits);
   });
 
-  it('is not remembered', async () => {
+  it('creates no grant', async () => {
     rig.setRealms(realm({ rules: [rule(remember)] }));
     assertAccepted(await answer(rig, from(1, 'alice'), codeNow(rig)));
     assert.deepEqual((await recordOf(rig)).grants, []);
@@ -267,9 +267,9 @@ describe('a login that is not proven', () => {
     ['a whole sentence', 'correct horse battery staple'],
   ]) {
     for (const mode of ['prompt', 'password-and-code', 'first-pass'] as const) {
-      it(`where nothing is needed any answer is dropped and IGNORE follows: ${what} (${mode})`, async () => {
+      it(`drops any answer if nothing is needed, and IGNORE follows: ${what} (${mode})`, async () => {
         const verdict = await answer(rig, from(1, 'free', { mode }), text ?? '');
-        // On the beat: a name that is no account is refused on it, and only accounts hear of this.
+        // At the fixed interval: only accounts could show a difference.
         assert.deepEqual(verdict, {
           kind: 'accepted',
           result: 'ignore',
@@ -280,13 +280,13 @@ describe('a login that is not proven', () => {
     }
   }
 
-  it('no answer of it is prompted again after one without a shape', async () => {
+  it('is not prompted again after an answer of unknown format', async () => {
     for (const user of ['alice', 'nobody'])
       assert.equal(assertRefused(await answer(rig, from(1, user), 'hunter2')).again, false);
   });
 });
 
-describe('the rate limiter of what is not proven', () => {
+describe('the rate limiter of unverified logins', () => {
   let rig: Rig;
   beforeEach(async () => {
     rig = await crowd();
@@ -294,7 +294,7 @@ describe('the rate limiter of what is not proven', () => {
   const evaluated = async (): Promise<number> => (await eventsOf(rig)).length;
 
   for (const user of ['alice', 'nobody']) {
-    it(`turns a name away after ${limits.unverifiedPerName.burst} failures from anywhere, account or not: ${user}`, async () => {
+    it(`rejects a name after ${limits.unverifiedPerName.burst} failures from anywhere, account or not: ${user}`, async () => {
       for (let each = 0; each < limits.unverifiedPerName.burst; each += 1)
         await answer(rig, from(each, user), wrongCode(rig));
       assert.equal(rig.rateLimited.length, 0);
@@ -304,7 +304,7 @@ describe('the rate limiter of what is not proven', () => {
     });
   }
 
-  it('what is turned away is not judged: a right code is refused, and not spent', async () => {
+  it('does not verify rejected answers: a right code is refused, and not used', async () => {
     for (const code of wrongCodes(rig, limits.unverifiedPerName.burst))
       await answer(rig, from(1, 'alice'), code);
     const count = await evaluated();
@@ -314,38 +314,38 @@ describe('the rate limiter of what is not proven', () => {
     assertAccepted(await answer(rig, from(2, 'alice'), codeNow(rig)));
   });
 
-  it('turns a source away, whatever the names are', async () => {
+  it('rejects a source, whatever the names are', async () => {
     for (let each = 0; each < limits.unverifiedPerSource.burst; each += 1)
       await answer(rig, from(1, `name${each}`), wrongCode(rig));
     assertRefused(await answer(rig, from(1, 'alice'), codeNow(rig)));
     assertAccepted(await answer(rig, from(2, 'alice'), codeNow(rig)));
   });
 
-  it('does not touch proven logins', async () => {
+  it('does not affect logins with a verified first factor', async () => {
     for (let each = 0; each < 40; each += 1) await answer(rig, from(1, 'alice'), wrongCode(rig));
     assertAccepted(await answer(rig, { rhost: '198.51.100.1', source: '198.51.100.1' }, codeNow(rig)));
   });
 
-  it('a success and an answer without a shape count nowhere', async () => {
+  it('does not count a success or an answer of unknown format', async () => {
     for (let each = 0; each < 40; each += 1) await answer(rig, from(1, 'alice'), 'hunter2');
     await put(rig, { factors: [hotpFactor()] });
     for (let each = 0; each < 40; each += 1) assertAccepted(await answer(rig, from(1, 'alice'), press(each)));
   });
 
-  it('counts guesses that come all at once like guesses one after the other', async () => {
+  it('counts concurrent guesses like consecutive ones', async () => {
     await Promise.all(wrongCodes(rig, 200).map((code, each) => answer(rig, from(each % 250, 'alice'), code)));
     const count = await evaluated();
     assert.ok(count <= limits.unverifiedPerName.burst, `${count} guesses at one account were judged`);
   });
 
-  it('counts guesses of one source that come all at once', async () => {
+  it('counts concurrent guesses of one source', async () => {
     for (let each = 0; each < 100; each += 1) rig.accounts.add(`user${each}`, 4000 + each);
     await Promise.all(wrongCodes(rig, 100).map((code, each) => answer(rig, from(1, `user${each}`), code)));
     const count = await evaluated();
     assert.ok(count <= limits.unverifiedPerSource.burst, `${count} guesses from one source were judged`);
   });
 
-  it('many of one name at once let a rightful user in: what is under way is no failure yet', async () => {
+  it('accepts a legitimate user beside many concurrent attempts at one name: those under way are no failures yet', async () => {
     await put(rig, { factors: [hotpFactor()] });
     const verdicts = await Promise.all(
       [0, 1, 2].map((each) => answer(rig, from(each, 'alice'), press(each))),
@@ -353,7 +353,7 @@ describe('the rate limiter of what is not proven', () => {
     assert.ok(verdicts.some(isAccepted));
   });
 
-  it('one answer ends the call, right shape or not: for names that are none sshd gives junk instead', async () => {
+  it('ends the call after one answer of any format: for unknown names sshd sends junk instead', async () => {
     await put(rig, { factors: [hotpFactor()] });
     for (const user of ['alice', 'nobody-of-that-name'])
       for (const typed of ['000000', 'hunter2'])
@@ -376,11 +376,11 @@ describe('pam-user.sock', () => {
     await put(rig, { account: 'bob', factors: [hotpFactor()] });
   });
 
-  it('lets a uid log in itself', async () => {
+  it('allows a uid to log in itself', async () => {
     assertAccepted(await answer(rig, user(), codeNow(rig)));
   });
 
-  it('lets no uid log in another, with a right code, root and those that need nothing included', async () => {
+  it('allows no uid to log in another, with a right code, including root and accounts that need nothing', async () => {
     rig.accounts.add('root', 0);
     await put(rig, { account: 'root', factors: [hotpFactor()] });
     for (const name of ['bob', 'root', 'free', 'nobody']) {
@@ -391,19 +391,19 @@ describe('pam-user.sock', () => {
       assert.deepEqual((await recordOf(rig, account)).factors, [hotpFactor()]);
   });
 
-  it('takes the uid of the socket for it, and not what HELLO says', async () => {
+  it('uses the uid of the socket, and not the one in HELLO', async () => {
     assertRefused(await answer(rig, user({ user: 'bob', realUid: 1001 }), press(0)));
     assertAccepted(await answer(rig, user({ realUid: 1001 }), codeNow(rig)));
   });
 
-  it('tells an account of another uid from a name of nobody by nothing', async () => {
+  it('answers alike for an account of another uid and a name without an account', async () => {
     const seen = ['bob', 'nobody', 'free', 'locked'].map((name) =>
       answer(rig, user({ user: name }), wrongCode(rig)),
     );
     assert.equal(new Set((await Promise.all(seen)).map((verdict) => JSON.stringify(shown(verdict)))).size, 1);
   });
 
-  it('su there is no way to the factors of another', async () => {
+  it('does not give su access to the factors of others', async () => {
     rig.setRealms(realm({ su: 'caller' }));
     const su = user({ service: 'su', realUid: 1001 });
     assertRefused(await answer(rig, su, press(0)));
@@ -411,7 +411,7 @@ describe('pam-user.sock', () => {
     assertAccepted(await answer(rig, su, codeNow(rig)));
   });
 
-  it('no rule matches there', async () => {
+  it('matches no rule', async () => {
     for (const action of [{ kind: 'skip' }, { kind: 'refuse' }, remember] as const) {
       rig.setRealms(realm({ rules: [rule(action)] }));
       const verdict = await answer(rig, user(), wrongCode(rig));
@@ -422,7 +422,7 @@ describe('pam-user.sock', () => {
     assert.deepEqual((await recordOf(rig)).grants, []);
   });
 
-  it('the failures of one uid stop that uid alone, and no login as that name on the root socket', async () => {
+  it('limits failures of one uid only for that uid, and not for that name on the root socket', async () => {
     for (let each = 0; each < limits.unverifiedPerSource.burst; each += 1)
       await answer(rig, user(), wrongCode(rig));
     assertRefused(await answer(rig, user(), codeNow(rig)));
@@ -430,7 +430,7 @@ describe('pam-user.sock', () => {
     assertAccepted(await answer(rig, user({ user: 'bob', peerUid: 1001 }), press(0)));
   });
 
-  it('a uid cannot use up the tries of another name on the root socket', async () => {
+  it('does not let a uid use up the attempts of another name on the root socket', async () => {
     for (let each = 0; each < limits.unverifiedPerName.burst + 5; each += 1)
       await answer(rig, user({ user: 'bob' }), wrongCode(rig));
     assertAccepted(await answer(rig, from(1, 'bob'), press(0)));

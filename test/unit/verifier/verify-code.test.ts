@@ -54,7 +54,7 @@ function isWiped(bytes: Buffer | undefined): boolean {
   return bytes?.every((byte) => byte === 0) ?? true;
 }
 
-/** Whatever happens, nothing of what was typed is left. */
+/** In every case the typed text is wiped. */
 async function enrol(rig: Rig, request: EnrolRequest): Promise<EnrolResult> {
   try {
     return await rig.verifier.enrol(request);
@@ -96,7 +96,7 @@ describe('enrolling a factor', () => {
     rig = makeRig();
   });
 
-  it('a TOTP code that proves it is spent, and so is every older one', async () => {
+  it('uses the TOTP code that confirms it, and every older one', async () => {
     const made = await enrol(rig, totpRequest({ code: current() }));
     assert.equal(made.factor.enabled, true);
     for (const step of [0, -1])
@@ -104,13 +104,13 @@ describe('enrolling a factor', () => {
     assertAccepted(await answer(rig, {}, totp(newSeed(), { at: rig.clock.at, step: 1 })));
   });
 
-  it('an HOTP code that proves it is spent', async () => {
+  it('uses the HOTP code that confirms it', async () => {
     await enrol(rig, hotpRequest({ counter: 7, code: Buffer.from(hotp(newSeed(), 8)) }));
     for (const counter of [7, 8]) assertRefused(await answer(rig, {}, hotp(newSeed(), counter)));
     assertAccepted(await answer(rig, {}, hotp(newSeed(), 9)));
   });
 
-  it('a code that does not prove it enrols nothing', async () => {
+  it('enrols nothing with a code that does not match', async () => {
     await fails(rig, totpRequest({ code: Buffer.from('000000') }), 'wrong-code');
     await fails(rig, totpRequest({ code: current(50) }), 'wrong-code');
     await fails(rig, totpRequest({ code: Buffer.alloc(0) }), 'wrong-code');
@@ -120,12 +120,12 @@ describe('enrolling a factor', () => {
     assert.equal((await rig.store.account('alice')).value, undefined, 'not even an empty record');
   });
 
-  it('without a code nothing is spent, when root says so', async () => {
+  it('uses no code if root skips verification', async () => {
     await enrol(rig, hotpRequest({ verify: false }));
     assertAccepted(await answer(rig, {}, hotp(newSeed(), 0)));
   });
 
-  it('one code enrols once though it comes 16 times at once', async () => {
+  it('enrols once though the same code arrives 16 times at once', async () => {
     const results = await Promise.allSettled(
       Array.from({ length: 16 }, () => enrol(rig, totpRequest({ code: current() }))),
     );
@@ -133,7 +133,7 @@ describe('enrolling a factor', () => {
     assert.equal((await recordOf(rig)).factors.length, 1);
   });
 
-  it('one seed is never there twice: same kind, other kind, other digits, disabled', async () => {
+  it('stores one seed only once: same kind, other kind, other digits, disabled', async () => {
     await enrol(rig, totpRequest({ code: current() }));
     await fails(rig, totpRequest({ verify: false }), 'bad-secret');
     await fails(
@@ -147,7 +147,7 @@ describe('enrolling a factor', () => {
     await fails(rig, totpRequest({ verify: false }), 'bad-secret');
   });
 
-  it('nor is a seed that HMAC takes for the same: zeros at its end change no code', async () => {
+  it('nor a seed that is the same for HMAC: trailing zeros change no code', async () => {
     await enrol(rig, hotpRequest({ verify: false }));
     const padded = Buffer.concat([newSeed(), Buffer.alloc(4)]);
     assert.equal(hotp(padded, 0), hotp(newSeed(), 0));
@@ -157,14 +157,14 @@ describe('enrolling a factor', () => {
     assertRefused(await answer(rig, {}, hotp(newSeed(), 0)));
   });
 
-  it('a seed has 80 bits at the least, and 64 bytes at the most', async () => {
+  it('accepts seeds of 80 bits to 64 bytes', async () => {
     await fails(rig, totpRequest({ verify: false, secret: Buffer.alloc(9, 1) }), 'bad-secret');
     await fails(rig, totpRequest({ verify: false, secret: Buffer.alloc(65, 1) }), 'bad-secret');
     await enrol(rig, totpRequest({ verify: false, secret: Buffer.alloc(10, 1) }));
     await enrol(rig, totpRequest({ verify: false, secret: Buffer.alloc(64, 2) }));
   });
 
-  it('ten recovery keys come once, each lets in once, and none stands in the store', async () => {
+  it('shows ten recovery keys once, each accepted once, and stores none in clear', async () => {
     const { recoveryKeys: keys = [], factor } = await enrol(rig, recoveryRequest());
     assert.equal(new Set(keys).size, 10);
     assert.equal(factor.left, 10);
@@ -176,7 +176,7 @@ describe('enrolling a factor', () => {
     }
   });
 
-  it('a new recovery set ends the old one, used up or not, and says so', async () => {
+  it('replaces the former recovery set, used up or not, and says so', async () => {
     const first = await enrol(rig, recoveryRequest());
     const second = await enrol(rig, recoveryRequest());
     assert.deepEqual(
@@ -188,7 +188,7 @@ describe('enrolling a factor', () => {
     assertAccepted(await answer(rig, {}, second.recoveryKeys?.[0] ?? ''));
   });
 
-  it('16 new sets at once leave one, and its keys are those of the one who was told last', async () => {
+  it('leaves one of 16 concurrent new sets, with the keys shown last', async () => {
     const made = await Promise.all(Array.from({ length: 16 }, () => enrol(rig, recoveryRequest())));
     const { factors } = await recordOf(rig);
     assert.equal(factors.length, 1);
@@ -196,7 +196,7 @@ describe('enrolling a factor', () => {
     assertAccepted(await answer(rig, {}, theOne?.recoveryKeys?.[0] ?? ''));
   });
 
-  it('in a realm that wants YubiKeys alone, no other kind but recovery keys can be added', async () => {
+  it('allows only YubiKeys and recovery keys in a realm that requires YubiKeys', async () => {
     rig.setRealms(realm({ require: ['yubikey'] }));
     await fails(rig, totpRequest({ verify: false }), 'factor-kind-not-allowed');
     await fails(rig, totpRequest({ code: current() }), 'factor-kind-not-allowed');
@@ -206,7 +206,7 @@ describe('enrolling a factor', () => {
     await enrol(rig, totpRequest({ verify: false }));
   });
 
-  it('the realm is the account’s: a group that does not resolve lets nothing be added', async () => {
+  it('uses the realm of the account: with an unresolved group nothing can be added', async () => {
     rig.setRealms(
       realm({ require: ['yubikey'], members: members({ groups: ['keys'] }) }),
       realm({ name: 'rest' }),
@@ -217,7 +217,7 @@ describe('enrolling a factor', () => {
     await fails(rig, totpRequest({ verify: false }), 'factor-kind-not-allowed');
   });
 
-  it('32 factors at the most; a recovery set takes the place of the old one', async () => {
+  it('stores at most 32 factors; a recovery set replaces the former one', async () => {
     const many = Array.from({ length: 31 }, (_, each) =>
       hotpFactor({
         id: `h${each}`,
@@ -233,7 +233,7 @@ describe('enrolling a factor', () => {
     await fails(rig, recoveryRequest(), 'too-many-factors');
   });
 
-  it('32 at the most though they come at once', async () => {
+  it('stores at most 32 even if added concurrently', async () => {
     const requests = Array.from({ length: 40 }, (_, each) =>
       hotpRequest({ verify: false, secret: Buffer.alloc(20, each + 1) }),
     );
@@ -241,7 +241,7 @@ describe('enrolling a factor', () => {
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 32);
   });
 
-  it('names: free ones by themselves, none twice, none that cannot be shown', async () => {
+  it('chooses unused names, and rejects duplicate ones and those that cannot be shown', async () => {
     const first = await enrol(rig, hotpRequest({ verify: false }));
     const second = await enrol(rig, hotpRequest({ verify: false, secret: Buffer.alloc(20, 9) }));
     assert.notEqual(first.factor.name, second.factor.name);
@@ -261,28 +261,28 @@ describe('enrolling a factor', () => {
     assert.equal(made.factor.name, 'x'.repeat(64));
   });
 
-  it('what comes back shows nothing that helps to make a code', async () => {
+  it('returns nothing that helps to compute a code', async () => {
     const made = await enrol(rig, totpRequest({ code: current() }));
     const reported = JSON.stringify(made);
     for (const form of ['utf8', 'base64', 'hex'] as const)
       assert.ok(!reported.includes(newSeed().toString(form)));
   });
 
-  it('is for accounts alone: nothing is stored for a name that is none', async () => {
+  it('is refused for a name without an account, and stores nothing', async () => {
     await fails(rig, totpRequest({ verify: false, user: 'nobody' }), 'no-such-account');
     rig.accounts.unavailable = 'timed out';
     await fails(rig, totpRequest({ verify: false }), 'accounts-unavailable');
     assert.equal(rig.store.commits.length, 0);
   });
 
-  it('is for the canonical name', async () => {
+  it('uses the canonical name', async () => {
     rig.accounts.alias('ALICE', 'alice');
     const made = await enrol(rig, totpRequest({ verify: false, user: 'ALICE' }));
     assert.equal(made.account, 'alice');
     assert.equal((await recordOf(rig)).factors.length, 1);
   });
 
-  it('meets a login in between: neither is lost', async () => {
+  it('conflicts with a concurrent login without losing either change', async () => {
     await put(rig, { factors: [hotpFactor()] });
     rig.store.beforeNextCommit(() => put(rig, { factors: [hotpFactor({ counter: 5 })] }));
     await enrol(rig, totpRequest({ code: current() }));
@@ -291,7 +291,7 @@ describe('enrolling a factor', () => {
     assert.ok(factors[0]?.kind === 'hotp' && factors[0].counter === 5);
   });
 
-  it('wipes what was typed also where the store fails', async () => {
+  it('wipes what was typed also if the store fails', async () => {
     rig.store.breakWrites('full');
     await fails(rig, totpRequest({ code: current() }), 'store-unwritable');
     rig.store.damage('alice');
@@ -310,7 +310,7 @@ describe('verify', () => {
     return result.outcome === 'accepted' ? `accepted ${result.factor.id}` : result.reason;
   };
 
-  it('spends what it accepts, and says which factor it was', async () => {
+  it('uses the accepted code, and names the factor', async () => {
     for (const [text, id] of [
       [codeNow(rig), 't1'],
       [press(0), 'h1'],
@@ -323,7 +323,7 @@ describe('verify', () => {
     assert.ok(!(await eventsOf(rig)).some(({ kind, outcome }) => kind === 'login' && outcome === 'success'));
   });
 
-  it('brings an HOTP token back by two codes in a row, and the first alone does not', async () => {
+  it('resynchronises an HOTP device with two consecutive codes, and not with the first', async () => {
     const first = await verify(rig, press(300));
     assert.ok(first.outcome === 'refused' && first.resync && first.reason === 'wrong');
     assert.equal((await recordOf(rig)).lock.codes, 1);
@@ -333,14 +333,14 @@ describe('verify', () => {
     assertAccepted(await answer(rig, {}, press(302)));
   });
 
-  it('the answer before is not judged by itself: it lets nobody in, spends nothing and counts nothing', async () => {
+  it('does not evaluate the previous answer by itself: it allows no login, uses nothing and counts as no failure', async () => {
     const before = (await recordOf(rig)).factors;
     assert.equal(await outcome(wrongCode(rig), codeNow(rig)), 'wrong');
     assert.equal((await recordOf(rig)).lock.any, 1);
     assert.deepEqual((await recordOf(rig)).factors, before);
   });
 
-  it('takes no factor that is disabled, removed or used up', async () => {
+  it('ignores disabled, removed and used-up factors', async () => {
     await put(rig, { factors: [totpFactor({ enabled: false })] });
     assert.equal(await outcome(codeNow(rig)), 'no-factor');
     await put(rig, { factors: [] });
@@ -352,7 +352,7 @@ describe('verify', () => {
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
   });
 
-  it('counts and locks as a login does, and no shape counts nowhere', async () => {
+  it('counts and locks like a login, and an unknown format counts as no failure', async () => {
     assert.equal(await outcome('hunter2'), 'unknown-format');
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
     await put(rig, { lock: { codes: 0, any: 10, lockedAt: rig.clock.at } });
@@ -363,7 +363,7 @@ describe('verify', () => {
     assert.deepEqual((await recordOf(rig)).lock, { codes: 0, any: 0 });
   });
 
-  it('knows names that are no accounts, and wipes all the same', async () => {
+  it('reports names that are not accounts, and wipes the answer nevertheless', async () => {
     rig.accounts.remove('alice');
     const before = rig.store.commits.length;
     await assert.rejects(verify(rig, codeNow(rig)), { code: 'no-such-account' });
@@ -376,7 +376,7 @@ describe('verify', () => {
     assert.ok(isWiped(given));
   });
 
-  it('decides again from fresh records when it meets another commit', async () => {
+  it('decides again from fresh records on a conflicting commit', async () => {
     rig.store.beforeNextCommit(() => put(rig, { factors: [totpFactor({ enabled: false }), hotpFactor()] }));
     assert.notEqual(await outcome(codeNow(rig)), 'accepted t1');
   });

@@ -62,7 +62,7 @@ describe('a YubiKey', () => {
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
   });
 
-  it('typed under Dvorak is that press, used in every spelling, and a stranger names the layout', async () => {
+  it('typed with a Dvorak layout is that press, used in every spelling, and an unverified client names the layout', async () => {
     const modhex = 'cbdefghijklnrtuv';
     const dvorak = (text: string) => [...text].map((one) => 'jxe.uidchtnbpygk'[modhex.indexOf(one)]).join('');
     const press = otp({ use: 30, session: 0 });
@@ -77,7 +77,7 @@ describe('a YubiKey', () => {
     assert.equal((await eventsOf(rig)).at(-1)?.reason, 'unknown-format');
   });
 
-  it('is enrolled by one touch, which is spent, and is asked for', async () => {
+  it('is enrolled by one touch, which is used, and is asked for', async () => {
     assertRefused(await answer(rig, {}, touch(0)));
     const opening = await rig.verifier.open(facts({}));
     assert.ok(opening.kind === 'ask');
@@ -98,20 +98,20 @@ describe('a YubiKey', () => {
     assert.deepEqual([lock.codes, lock.any], [2, 2]);
   });
 
-  it('stands behind a password too', async () => {
+  it('works after a password too', async () => {
     const given = { mode: 'password-and-code' } as const;
     const verdict = assertAccepted(await answer(rig, given, `hunter2${touch(1)}`));
     assert.equal(verdict.strip, touch(1).length);
     assertRefused(await answer(rig, given, `hunter2${touch(1)}`));
   });
 
-  it('of somebody else lets nobody in', async () => {
+  it('of another user is refused', async () => {
     await put(rig, { account: 'bob', factors: [totpFactor()] });
     assertRefused(await answer(rig, { user: 'bob' }, touch(1)));
     assertAccepted(await answer(rig, {}, touch(1)));
   });
 
-  it('that is disabled, or removed, lets nobody in', async () => {
+  it('that is disabled, or removed, is refused', async () => {
     const record = await recordOf(rig, 'alice');
     const key = await yubikeyOf(rig, 'alice');
     await put(rig, { factors: [totpFactor(), { ...key, enabled: false }] });
@@ -120,7 +120,7 @@ describe('a YubiKey', () => {
     assertRefused(await answer(rig, {}, touch(1)));
   });
 
-  it('comes back under the mark that it had', async () => {
+  it('added again keeps its last-used counter', async () => {
     assertAccepted(await answer(rig, {}, touch(5)));
     await put(rig, { factors: [totpFactor()] });
     await assert.rejects(rig.verifier.enrol(request('alice', { code: Buffer.from(touch(5)) })), {
@@ -132,7 +132,7 @@ describe('a YubiKey', () => {
     assertAccepted(await answer(rig, {}, touch(6)));
   });
 
-  it('can be verified, which spends the press', async () => {
+  it('can be verified, which uses the press', async () => {
     const verified = await rig.verifier.verify({
       actor: 'uid:0',
       user: 'alice',
@@ -151,7 +151,7 @@ describe('a YubiKey of two accounts', () => {
     await rig.verifier.enrol(request('bob', { code: Buffer.from(touch(1)) }));
   });
 
-  it('is spent for both', async () => {
+  it('is used for both', async () => {
     assertRefused(await answer(rig, {}, touch(1)));
     assertAccepted(await answer(rig, { user: 'bob' }, touch(2)));
     assertRefused(await answer(rig, {}, touch(2)));
@@ -159,7 +159,7 @@ describe('a YubiKey of two accounts', () => {
     assertAccepted(await answer(rig, {}, touch(3)));
   });
 
-  it('lets in one of 64 who try one press at once, and says so in one event', async () => {
+  it('accepts one of 64 concurrent attempts with one press, with one event', async () => {
     for (let round = 2; round < 12; round += 1) {
       rig.store.unsteady = true;
       const [one, other] = [rig.verifier, rig.anotherVerifier()];
@@ -184,7 +184,7 @@ describe('a YubiKey of two accounts', () => {
 });
 
 describe('a realm that requires a YubiKey', () => {
-  it('takes it and recovery keys, and neither adds nor uses anything else (R8, R9)', async () => {
+  it('accepts it and recovery keys, and neither adds nor uses other kinds (R8, R9)', async () => {
     const rig = makeRig(realm({ require: ['yubikey'] }));
     await put(rig, { factors: [totpFactor(), recoveryFactor()] });
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
@@ -201,7 +201,7 @@ describe('a realm that requires a YubiKey', () => {
       await assert.rejects(rig.verifier.enrol(other), { code: 'factor-kind-not-allowed' });
   });
 
-  it('that requires TOTP does not take a YubiKey', async () => {
+  it('that requires TOTP does not accept a YubiKey', async () => {
     const rig = makeRig(realm({ require: ['totp'] }));
     await put(rig, { factors: [totpFactor()] });
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
@@ -210,7 +210,7 @@ describe('a realm that requires a YubiKey', () => {
 });
 
 describe('enrolling a YubiKey', () => {
-  it('refuses what cannot be one, the same one twice, and a touch of another; nothing is stored, all is wiped', async () => {
+  it('rejects an invalid OTP, the same key twice, and a touch of another; nothing is stored, all is wiped', async () => {
     const rig = makeRig();
     const other = otp({ use: 7, session: 0 }, { ...programmed, privateId: Buffer.alloc(6, 1) });
     const wrongs = [
@@ -242,7 +242,7 @@ describe('a YubiKey under two public ids', () => {
       request(user, { publicId, ...(code === undefined ? { verify: false } : { code: Buffer.from(code) }) }),
     );
 
-  it('is spent under both, for two accounts and after it was added anew', async () => {
+  it('is used under both, for two accounts and after it was added again', async () => {
     const rig = makeRig();
     await add(rig, 'alice', programmed.publicId);
     await add(rig, 'bob', other.publicId);
@@ -257,7 +257,7 @@ describe('a YubiKey under two public ids', () => {
     assertAccepted(await answer(rig, { user: 'bob' }, otp({ use: 40, session: 2 }, other)));
   });
 
-  it('is one key to one account', async () => {
+  it('is one key for one account', async () => {
     const rig = makeRig();
     await add(rig, 'alice', programmed.publicId);
     await assert.rejects(add(rig, 'alice', other.publicId), {
@@ -266,7 +266,7 @@ describe('a YubiKey under two public ids', () => {
     });
   });
 
-  it('and another key under the same public id do not stand in each other’s way', async () => {
+  it('does not interfere with another key under the same public id', async () => {
     const rig = makeRig();
     const stranger = { ...programmed, aesKey: Buffer.alloc(16, 5) };
     await add(rig, 'alice', programmed.publicId);
@@ -276,8 +276,8 @@ describe('a YubiKey under two public ids', () => {
   });
 });
 
-describe('marks of YubiKeys', () => {
-  it('that are gone refuse the key, and nothing else', async () => {
+describe('last-used counters of YubiKeys', () => {
+  it('that are missing refuse the key, and nothing else', async () => {
     const rig = makeRig();
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
     const key = await yubikeyOf(rig, 'alice');
@@ -288,7 +288,7 @@ describe('marks of YubiKeys', () => {
     assertAccepted(await answer(bare, {}, recoveryKeys[0] ?? ''));
   });
 
-  it('are not read for an answer that is no OTP', async () => {
+  it('are not read for an answer that is not an OTP', async () => {
     const rig = makeRig();
     await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
     const read: string[] = [];
@@ -305,7 +305,7 @@ describe('marks of YubiKeys', () => {
   });
 });
 
-it('an OTP that is typed while codes are locked counts nowhere, though its end may look like a recovery key', async () => {
+it('an OTP typed during a lockout of codes counts as no failure, though its end may look like a recovery key', async () => {
   const rig = makeRig();
   await rig.verifier.enrol(request('alice', { code: Buffer.from(touch(0)) }));
   const key = await yubikeyOf(rig, 'alice');
@@ -322,7 +322,7 @@ it('an OTP that is typed while codes are locked counts nowhere, though its end m
   assert.deepEqual((await recordOf(rig, 'alice')).lock, lock);
 });
 
-describe('a YubiKey that servers validate', () => {
+describe('a YubiKey validated by servers', () => {
   const servers = { urls: ['https://yk.example/'], clientId: '7', keyFile: '/etc/k' };
   const cloud = (code: string): EnrolRequest => ({
     actor: 'uid:0',
@@ -345,7 +345,7 @@ describe('a YubiKey that servers validate', () => {
     await rig.verifier.enrol(cloud(touch(0)));
   });
 
-  it('is enrolled by one touch, asked about once for each answer, and takes none twice whatever they say', async () => {
+  it('is enrolled by one touch, with one request for each answer, and accepts none twice whatever the servers report', async () => {
     assert.deepEqual(asked.splice(0), [touch(0)]);
     assertRefused(await answer(rig, {}, touch(0)));
     assertAccepted(await answer(rig, {}, touch(1)));
@@ -355,7 +355,7 @@ describe('a YubiKey that servers validate', () => {
     assert.ok((await yubikeyOf(rig, 'alice')).validation === 'cloud');
   });
 
-  it('lets in one of 64 at once though all were told that it is valid', async () => {
+  it('accepts one of 64 concurrent attempts though all were reported as valid', async () => {
     rig.store.unsteady = true;
     const [one, other] = [rig.verifier, rig.anotherVerifier()];
     const verdicts = await Promise.all(
@@ -366,7 +366,7 @@ describe('a YubiKey that servers validate', () => {
     assert.equal(verdicts.filter((verdict) => verdict && isAccepted(verdict)).length, 1);
   });
 
-  it('counts as the servers say: wrong and replay as wrong, no answer as nothing; other factors stay', async () => {
+  it('counts as the servers report: wrong and replay as wrong, no response as nothing; other factors still work', async () => {
     for (const verdict of ['wrong', 'replay', 'unavailable'] as const) {
       rig.servers = async () => verdict;
       const refusal = assertRefused(await answer(rig, {}, touch(3)));
@@ -380,7 +380,7 @@ describe('a YubiKey that servers validate', () => {
     assertAccepted(await answer(rig, {}, recoveryKeys[0] ?? ''));
   });
 
-  it('sends nobody a password, another key’s OTP, or anything while codes are locked', async () => {
+  it('sends no server a password, another key’s OTP, or anything during a lockout of codes', async () => {
     asked.length = 0;
     const stranger = otp({ use: 1, session: 0 }, { ...programmed, publicId: 'ccccccccccch' });
     for (const text of ['hunter2', 'c'.repeat(44), stranger, '123456'])
@@ -397,7 +397,7 @@ describe('a YubiKey that servers validate', () => {
     assert.deepEqual(asked, []);
   });
 
-  it('is decided anew after the servers were waited for', async () => {
+  it('is decided again after waiting for the servers', async () => {
     rig.servers = async () => {
       await put(rig, { lock: { codes: 8, any: 8, codesLockedAt: rig.clock.at } });
       return 'valid';
@@ -405,7 +405,7 @@ describe('a YubiKey that servers validate', () => {
     assertRefused(await answer(rig, {}, touch(1)));
   });
 
-  it('is decided anew by a policy that came meanwhile', async () => {
+  it('is decided again with a policy activated meanwhile', async () => {
     rig.servers = async () => {
       rig.setRealms(realm({ require: ['totp'] }));
       return 'valid';
@@ -413,7 +413,7 @@ describe('a YubiKey that servers validate', () => {
     assertRefused(await answer(rig, {}, touch(1)));
   });
 
-  it('has a verdict about the OTP that was asked about, and about no other', async () => {
+  it('has a verdict only for the OTP that was sent', async () => {
     const factor = await yubikeyOf(rig, 'alice');
     const whole = Buffer.from(touch(1));
     const question = { factors: [factor], codesLocked: false, answer: whole, where: 'whole' } as const;
@@ -425,7 +425,7 @@ describe('a YubiKey that servers validate', () => {
     assert.equal(validated?.(touch(2)), 'unavailable');
   });
 
-  it('is not added without a verdict, without servers, or where the realm wants the other way', async () => {
+  it('is not added without a verdict, without servers, or if the realm requires local validation', async () => {
     await put(rig, { factors: [] });
     rig.servers = async () => 'unavailable';
     await assert.rejects(rig.verifier.enrol(cloud(touch(1))), { code: 'validation-unavailable' });
@@ -442,7 +442,7 @@ describe('a YubiKey that servers validate', () => {
     assert.deepEqual((await recordOf(rig, 'alice')).factors, []);
   });
 
-  it('is not used where the realm wants the other way', async () => {
+  it('is not used if the realm requires local validation', async () => {
     await put(rig, { factors: [await yubikeyOf(rig, 'alice'), totpFactor()] });
     rig.setRealms(realm({ yubikey: { servers, validation: 'local' } }));
     asked.length = 0;
@@ -451,7 +451,7 @@ describe('a YubiKey that servers validate', () => {
     assertAccepted(await answer(rig, {}, codeNow(rig)));
   });
 
-  it('and the same key validated here spend for each other', async () => {
+  it('and the same key validated locally share used presses', async () => {
     await rig.verifier.enrol(request('bob', { verify: false }));
     assertAccepted(await answer(rig, {}, touch(1)));
     assertRefused(await answer(rig, { user: 'bob' }, touch(1)));
