@@ -11,7 +11,7 @@ import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts
 import { usuallyReachesPerson } from '../policy/secrets.ts';
 import type { Store } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
-import { known } from '../verifier/login-accounts.ts';
+import { known } from '../verifier/assessment.ts';
 import type { Admin } from './contract.ts';
 
 export interface ExplainOptions {

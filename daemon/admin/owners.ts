@@ -5,9 +5,9 @@ import type { Exemption } from '../policy/contract.ts';
 import { holdsNothing } from '../policy/identity.ts';
 import type { AccountRecord, Commit, Store } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
+import { known } from '../verifier/assessment.ts';
 import { retryOnConflict } from '../verifier/audited-store.ts';
 import { changeEvent } from '../verifier/events.ts';
-import { known } from '../verifier/login-accounts.ts';
 
 /** What an administrator decides about a record whose account was deleted, or belongs to another user now. */
 export interface Owners {

@@ -8,7 +8,7 @@ import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import { limits } from '../limits.ts';
 import type { EnrolResult, Verifier } from '../verifier/contract.ts';
-import { keyFailureText } from '../verifier/prompt-texts.ts';
+import { keyFailureText } from '../verifier/key-texts.ts';
 
 /**
  * Enrolment of security keys plugged into this machine: the user has to touch a key meanwhile, so it takes several

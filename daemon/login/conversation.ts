@@ -1,24 +1,18 @@
-import type { Approvals } from '../authenticators/approvals.ts';
-import { isFailure, type KeyRequest, type KeyRequests } from '../authenticators/key-requests.ts';
 import type { FrameLink } from '../host/contract.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { codeOf, messageOf, SallyportError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { limits } from '../limits.ts';
 import type { DaemonFrame, HelloFrame } from '../protocol/login.ts';
-import type { KeyOption } from '../verifier/contract.ts';
-import type { Opening, Verifier } from '../verifier/verifier.ts';
+import type { KeyOption, Opening, Verifier } from '../verifier/contract.ts';
 import { factsOf } from './facts.ts';
 import type { Admission } from './login-pools.ts';
+import { PendingKey, type PendingKeyOptions, withdrawOffer } from './pending-key.ts';
 import { type Effect, type Event, type State, type Step, step } from './session.ts';
 import { isUndecided, shutdownStep, stepDuringShutdown } from './shutdown.ts';
 
-export interface ConversationOptions {
+export interface ConversationOptions extends PendingKeyOptions {
   readonly verifier: Verifier;
-  /** The keys that are plugged into the host of the login. */
-  readonly keyRequests: Pick<KeyRequests, 'begin'>;
-  /** The approvals in a browser. */
-  readonly approvals: Pick<Approvals, 'wait'>;
   readonly log: Log;
 }
 
@@ -45,7 +39,7 @@ export class Conversation {
   /** When a delayed refusal may be sent. */
   #heldUntil: number | undefined;
   #nextWait: number | undefined;
-  #touch: KeyRequest | undefined;
+  #key: PendingKey | undefined;
   /** The daemon is stopping. */
   #stopping = false;
   /** Frames of the effects that are being carried out. */
@@ -136,11 +130,11 @@ export class Conversation {
         this.#beginTouch(effect.offer);
         return;
       case 'pin':
-        if (this.#touch === undefined) effect.pin.fill(0);
-        else this.#touch.pin(effect.pin);
+        if (this.#key === undefined) effect.pin.fill(0);
+        else this.#key.pin(effect.pin);
         return;
       case 'untouch':
-        this.#endTouch();
+        this.#key?.end();
         return;
       case 'send':
         this.#frames.push(effect.frame);
@@ -179,44 +173,16 @@ export class Conversation {
     this.#notes.add(note);
   }
 
-  /**
-   * Withdraws an approval that is no longer awaited: the program has gone while the account was looked up, or the
-   * daemon stops.
-   */
   #dropIfLate(opening: Opening): void {
     const isLate = this.#stopping || this.#state.at === 'over';
-    if (!isLate || opening.kind !== 'ask' || opening.key?.place !== 'approval') return;
-    this.#options.approvals.wait(opening.key.approval, 0).cancel();
+    if (isLate && opening.kind === 'ask' && opening.key !== undefined)
+      withdrawOffer(opening.key, this.#options);
   }
 
-  /** Later events of an earlier touch are dropped. */
   #beginTouch(offer: KeyOption): void {
-    this.#endTouch();
-    const isCurrent = () => this.#touch === touch;
     const left = Math.ceil(this.#deadline - performance.now());
-    const touch =
-      offer.place === 'approval'
-        ? this.#options.approvals.wait(offer.approval, left)
-        : this.#options.keyRequests.begin(this.#link.origin.host, offer.question, left, (said) => {
-            if (isCurrent()) this.#happened({ kind: 'key', said });
-          });
-    this.#touch = touch;
-    this.#decide(
-      touch.outcome.then((outcome): Event | undefined => {
-        if (!isCurrent()) return undefined;
-        this.#touch = undefined;
-        const said = isFailure(outcome)
-          ? ({ kind: 'failed', reason: outcome.reason } as const)
-          : ({ kind: 'touched', assertion: outcome } as const);
-        return { kind: 'key', said };
-      }),
-    );
-  }
-
-  #endTouch(): void {
-    const touch = this.#touch;
-    this.#touch = undefined;
-    touch?.cancel();
+    this.#key ??= new PendingKey(this.#options, this.#link.origin.host, (event) => this.#happened(event));
+    this.#decide(this.#key.begin(offer, left));
   }
 
   #decide(outcome: Promise<Event | undefined>): void {
@@ -238,7 +204,7 @@ export class Conversation {
   #arm(): void {
     if (this.#state.at === 'over') {
       this.#ended.abort(performance.now() >= this.#deadline ? 'timed-out' : 'disconnected');
-      this.#endTouch();
+      this.#key?.end();
       clearTimeout(this.#timer);
       return;
     }

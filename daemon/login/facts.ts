@@ -62,7 +62,8 @@ export function named({ id, name }: HostFacts): Pick<LoginFacts, 'host'> {
 export async function factsOf(hello: HelloFrame, { host, socket, peerUid }: Origin): Promise<LoginFacts> {
   const rootSocket = socket === 'root';
   const source = hello.rhost === undefined ? undefined : canonicalAddress(hello.rhost);
-  const sshKeys = sshSkKeysIn(believedAuthInfo(hello, rootSocket));
+  const authInfo = believedAuthInfo(hello, rootSocket);
+  const sshKeys = authInfo === '' ? [] : sshSkKeysIn(authInfo);
   return {
     ...named(host),
     service: hello.service,

@@ -1,16 +1,15 @@
-import { isBlank, withoutLineEnd } from '../factors/answers/reading.ts';
+import { isBlank } from '../factors/answers/reading.ts';
 import { answerDigest } from '../factors/answers/spelling.ts';
 import { unreachable } from '../lib/errors.ts';
 import type { ModuleFrame } from '../protocol/login.ts';
-import type { KeyOption } from '../verifier/contract.ts';
-import { approvalText, approvalTextWithoutLink, touchText } from '../verifier/prompt-texts.ts';
 import type { Opening, Verdict } from '../verifier/verifier.ts';
-import { act, ask, askAgain, denialIn, onEnter, touch, unevaluated, withdraw } from './prompting.ts';
+import { act, ask, besideTyping, denialIn, onKey, onPin, openWithKey } from './keys.ts';
 import {
   abandoned,
+  again,
+  askTyped,
+  type Effect,
   type Event,
-  type KeyAsked,
-  type KeyResponse,
   type OpenPrompt,
   result,
   type State,
@@ -43,30 +42,18 @@ function onOpened(opening: Opening, atTerminal: boolean): Step {
   }
   const { prompt, login, key: offer, text, secret } = opening;
   const asked = { prompt, login, atTerminal, answers: 0, ...(secret === undefined ? {} : { secret }) };
-  if (offer === undefined) return ask(asked, send('info', text));
-  const atOnce = offer.place === 'approval' || (offer.place === 'here' && offer.plugged);
-  const key: KeyAsked = { offer, atTerminal, now: atOnce ? 'on' : 'off' };
-  const { open, link } = approvalTexts(offer);
-  const withOffer: OpenPrompt = { ...asked, key, ...(link === undefined ? {} : { secret: link }) };
-  return ask(withOffer, [...send('info', text), ...send('info', open), ...(atOnce ? touch(withOffer) : [])]);
+  const before = send('info', text);
+  return offer === undefined ? askTyped(asked, before) : openWithKey(asked, offer, before);
 }
 
-/** Where to approve: with the link, which only the user may see, or without it. */
-function approvalTexts(offer: KeyOption): { readonly open?: string; readonly link?: string } {
-  if (offer.place !== 'approval') return {};
-  const { link, portal, number } = offer.approval;
-  return offer.linkShown
-    ? { link: approvalText(link, number) }
-    : { open: approvalTextWithoutLink(portal, number) };
+/** The prompt, with the keys that may answer too. */
+function askWith(asked: OpenPrompt, before: readonly Effect[] = []): Step {
+  return asked.key === undefined ? askTyped(asked, before) : ask(asked, before);
 }
 
 function onTyped(asked: OpenPrompt, answer: Buffer): Step {
-  const denial = denialIn(asked.key?.now);
-  if (denial !== undefined) {
-    answer.fill(0);
-    return act(asked, denial);
-  }
-  if (asked.key !== undefined && isBlank(answer)) return onEnter(asked);
+  const answered = asked.key === undefined ? undefined : besideTyping(asked, answer);
+  if (answered !== undefined) return answered;
   const last = answerDigest(answer);
   // Ends a program that answers every prompt with the password, or with an empty answer, in any encoding.
   if (last === asked.last) {
@@ -77,19 +64,6 @@ function onTyped(asked: OpenPrompt, answer: Buffer): Step {
     state: { at: 'evaluating', asked: { ...asked, answers: asked.answers + 1, last } },
     effects: [{ do: 'evaluate', login: asked.login, answer }],
   };
-}
-
-function onPin(asked: OpenPrompt, pin: Buffer): Step {
-  const { key } = asked;
-  // The key was pulled out meanwhile, or has locked itself.
-  if (key !== undefined && typeof key.now !== 'string') {
-    pin.fill(0);
-    return act(asked, key.now);
-  }
-  const typed = withoutLineEnd(pin);
-  if (typed.length > 0) return { state: { at: 'touching', asked }, effects: [{ do: 'pin', pin: typed }] };
-  const next = { ...withKey(asked, 'off'), answers: asked.answers + 1 };
-  return unevaluated(askAgain(next, undefined, [{ do: 'untouch' }]), asked.login);
 }
 
 function onWithdrawn({ asked, said }: State & { at: 'withdrawing' }, answer?: Buffer): Step {
@@ -110,12 +84,12 @@ function onEvaluated({ asked }: State & { at: 'evaluating' }, verdict: Verdict):
     case 'next': {
       const { prompt, secret, login } = verdict;
       const { last: _, ...rest } = asked;
-      return ask({ ...rest, prompt, login, answers: 0, secret });
+      return askWith({ ...rest, prompt, login, answers: 0, secret });
     }
     case 'refused': {
       const { text, login, delay } = verdict;
       const then = verdict.again
-        ? askAgain({ ...asked, login }, text)
+        ? again(asked, text, () => askWith({ ...asked, login }, send('error', text)))
         : result(verdict.result, text === undefined ? {} : { error: text });
       return held(then, delay);
     }
@@ -126,46 +100,6 @@ function onEvaluated({ asked }: State & { at: 'evaluating' }, verdict: Verdict):
 
 function held(then: Step, ms: number): Step {
   return ms <= 0 ? then : { state: { at: 'holding', then }, effects: [{ do: 'hold', ms }] };
-}
-
-/** Whether the answer of a requested key is still pending. */
-function isBlinking({ key }: OpenPrompt): boolean {
-  return key !== undefined && key.now !== 'off';
-}
-
-function afterHold(then: Step, said: KeyResponse): Step {
-  const { state, effects } = then;
-  if (state.at === 'withdrawing') return { state: { ...state, said }, effects };
-  if (state.at !== 'prompted' || !isBlinking(state.asked)) return then;
-  if (state.asked.key?.atTerminal) return withdraw(state.asked, said, effects);
-  return { state: { ...state, asked: withKey(state.asked, said) }, effects };
-}
-
-function onKey(state: State, said: (Event & { kind: 'key' })['said']): Step {
-  if (said.kind === 'keys' || said.kind === 'touch') {
-    if (state.at !== 'touching' || (said.kind === 'keys' && said.count > 0)) return stay(state);
-    return { state, effects: send('info', touchText(said.kind === 'touch' ? 'touch' : 'insert')) };
-  }
-  switch (state.at) {
-    case 'touching':
-      return act(state.asked, said);
-    case 'withdrawing':
-      return stay({ ...state, said });
-    case 'prompted':
-      if (!isBlinking(state.asked)) return stay(state);
-      if (state.asked.key?.atTerminal) return withdraw(state.asked, said);
-      return stay({ ...state, asked: withKey(state.asked, said) });
-    case 'pin':
-    case 'evaluating':
-      return stay(isBlinking(state.asked) ? { ...state, asked: withKey(state.asked, said) } : state);
-    case 'holding': {
-      // Once the refusal is sent, the prompt is withdrawn at once; the last answer of the key counts.
-      const then = afterHold(state.then, said);
-      return stay({ at: 'holding', then });
-    }
-    default:
-      return stay(state);
-  }
 }
 
 function onFrame(state: State, frame: ModuleFrame): Step {

@@ -1,6 +1,7 @@
 import type { Answer } from '../factors/answers/answer-format.ts';
 import type { Assertion } from '../factors/contract.ts';
 import type { FidoEvent, FidoReason } from '../host/contract.ts';
+import { limits } from '../limits.ts';
 import type { DaemonFrame, HelloFrame, ModuleFrame } from '../protocol/login.ts';
 import type { KeyOption } from '../verifier/contract.ts';
 import type { AbandonReason, Opening, OpenLogin, ResultCode, Verdict } from '../verifier/verifier.ts';
@@ -116,4 +117,35 @@ export function abandoned(step: Step, login: OpenLogin, reason: AbandonReason): 
 
 export function withKey(asked: OpenPrompt, now: KeyAsked['now']): OpenPrompt {
   return asked.key === undefined ? asked : { ...asked, key: { ...asked.key, now } };
+}
+
+/** The prompt where only typing is possible, and a state that waits for its answer. @param before effects that precede it */
+export function askTyped(open: OpenPrompt, before: readonly Effect[] = []): Step {
+  const { secret, ...asked } = open;
+  return { state: { at: 'prompted', asked }, effects: promptEffects(open, asked.prompt, false, before) };
+}
+
+/**
+ * Where the module asks at the terminal, secrets go there with the prompt and not through the program, which may show
+ * them elsewhere (standard output of su and sudo is often a file).
+ * @param withdrawable the prompt may be withdrawn
+ */
+export function promptEffects(
+  { secret, atTerminal, login }: OpenPrompt,
+  question: string,
+  withdrawable: boolean,
+  before: readonly Effect[],
+): readonly Effect[] {
+  const isSecret = secret !== undefined || login.enrolment !== undefined;
+  const there = withdrawable || (isSecret && atTerminal);
+  const text = there && secret !== undefined ? `${secret}\n${question}` : question;
+  const shown = there ? before : [...before, ...send('info', secret)];
+  return [...shown, { do: 'send', frame: { type: 'prompt', text, style: there ? 'terminal' : 'hidden' } }];
+}
+
+/** After an attempt: the prompt again, or the end. */
+export function again(asked: OpenPrompt, error: string | undefined, ask: () => Step): Step {
+  return asked.answers >= limits.answersPerCall
+    ? result('maxtries', error === undefined ? {} : { error })
+    : ask();
 }

@@ -1,3 +1,4 @@
+import { kindOf } from '../factors/kinds.ts';
 import { SallyportError } from '../lib/errors.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { Accept } from '../policy/decision.ts';
@@ -44,7 +45,7 @@ export async function accept(
     { record, version },
     withLogin(afterAcceptance(record, used, accepted), assessed, facts, factor),
     loginEvent(subject, facts, said),
-    markOf(factor, tokens),
+    kindOf(factor).counters === undefined ? [] : markOf(factor, tokens),
   );
 }
 

@@ -100,7 +100,9 @@ export async function prepareAnswer(
     const { signed } = await assertions.of(answer, factors);
     return { factors, tokens: new Map(), ...(signed === undefined ? {} : { signed }) };
   }
-  const ask = validations.needed(realm.yubikey.servers, { answer, otp: otpForServers(question) }, asker);
+  const otp = otpForServers(question);
+  const ask =
+    otp === undefined ? undefined : validations.needed(realm.yubikey.servers, { answer, otp }, asker);
   if (ask !== undefined) return ask;
   if (!needsCounters(question)) return { factors, tokens: new Map() };
   const validated = validations.said(answer);

@@ -12,11 +12,10 @@ import {
 } from './answer-context.ts';
 import type { Assessment, Assessor } from './assessment.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
-import type { OpenLogin, Verdict, VerifierOptions } from './contract.ts';
-import type { Evaluation } from './evaluate-answer.ts';
+import type { LoginAccounts, OpenLogin, Verdict, VerifierOptions } from './contract.ts';
+import { type Evaluation, whereOf } from './evaluate-answer.ts';
 import { loginEvent, withLock, withOffset } from './events.ts';
 import { ofThis } from './key-offer.ts';
-import type { LoginAccounts } from './login-accounts.ts';
 import { answerFirst } from './login-enrolment.ts';
 import { refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
 import {
@@ -26,7 +25,6 @@ import {
   originOf,
   type Refusal,
   refused,
-  whereOf,
   withoutFormat,
 } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';
@@ -68,7 +66,7 @@ export class Answering {
   /** @param ended aborted once the call is over; no answer lets the login in after that */
   settle(login: OpenLogin, subject: LoginAccounts, given: Answer, ended?: AbortSignal): Promise<Verdict> {
     const account = (subject.holder ?? subject.target).name;
-    const answer = ofThis(login, given);
+    const answer = Buffer.isBuffer(given) ? given : ofThis(login, given);
     const work = () => retryOnConflict(() => this.#tryAnswer({ login, subject, answer, account, ended }));
     return settled(
       work,

@@ -1,7 +1,8 @@
 import type { Config, Realm } from '../config/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { isIssued } from '../factors/kinds.ts';
-import { codeOf } from '../lib/errors.ts';
+import type { Account, AccountLookup, Accounts, Membership } from '../host/contract.ts';
+import { codeOf, SallyportError, unreachable } from '../lib/errors.ts';
 import { networkKey } from '../lib/network-key.ts';
 import { createSlots } from '../lib/slots.ts';
 import { limits } from '../limits.ts';
@@ -9,14 +10,57 @@ import type { LoginFacts } from '../policy/contract.ts';
 import { type Decision, decide } from '../policy/decide.ts';
 import type { NotNeeded, Refused } from '../policy/decision.ts';
 import { issueGrant } from '../policy/grants.ts';
+import { factorOwnerOf, referencedGroups, selectRealm } from '../policy/realm.ts';
 import { type AccountRecord, emptyRecord, type Store, type Versioned } from '../store/contract.ts';
 import { recordOf } from '../store/sealed/record-owner.ts';
 import type { AuditedStore } from './audited-store.ts';
-import type { Clock, OpenLogin } from './contract.ts';
+import type { Clock, LoginAccounts, OpenLogin } from './contract.ts';
 import { loginEvent, shown } from './events.ts';
 import { limitedAccounts } from './limited-accounts.ts';
-import { type LoginAccounts, subjectOf } from './login-accounts.ts';
 import { eventOriginOf, originOf } from './refusal-rules.ts';
+
+/**
+ * Reads the accounts of a login from NSS.
+ *
+ * Invariants:
+ * - a backend that cannot answer is an error, and never "no such account";
+ * - the realm is the target's, whether or not the factors are the caller's.
+ *
+ * @returns undefined if the account does not exist
+ * @throws SallyportError `accounts-unavailable`
+ */
+export async function subjectOf(
+  facts: LoginFacts,
+  config: Config,
+  accounts: Accounts,
+): Promise<LoginAccounts | undefined> {
+  const wanted = referencedGroups(config);
+  const target = known(await accounts.byName(facts.user, wanted));
+  if (target === undefined) return undefined;
+  const selected = selectRealm(config, target.account, target.groups);
+  const caller = selected.kind === 'realm' && factorOwnerOf(selected.realm, facts) === 'caller';
+  const holder = caller ? known(await accounts.byUid(facts.realUid, []))?.account : target.account;
+  return { target: target.account, holder, groups: target.groups };
+}
+
+/** @throws SallyportError `accounts-unavailable` */
+export function known(
+  lookup: AccountLookup,
+): { account: Account; groups: ReadonlyMap<string, Membership> } | undefined {
+  switch (lookup.status) {
+    case 'found':
+      return lookup;
+    case 'absent':
+      return undefined;
+    case 'unavailable':
+      throw new SallyportError(
+        'accounts-unavailable',
+        `the system's account database did not answer (${lookup.why}); check NSS with: getent passwd`,
+      );
+    default:
+      return unreachable(lookup);
+  }
+}
 
 /** The current records of one account, and what policy decides from them. */
 export interface Assessment {

@@ -9,14 +9,21 @@ import type { Assertion, FactorContext, Registration, Resync } from '../factors/
 import type { FactorSummary, NewFactor } from '../factors/kinds.ts';
 import type { RecoveryRecord } from '../factors/recovery.ts';
 import type { TotpRecord } from '../factors/totp.ts';
-import type { Accounts, HostFacts } from '../host/contract.ts';
+import type { Account, Accounts, HostFacts, Membership } from '../host/contract.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogAggregator } from '../lib/log-aggregator.ts';
 import type { Randomness } from '../lib/randomness.ts';
 import type { LoginFacts } from '../policy/contract.ts';
 import type { AcceptedAnswer, Store } from '../store/contract.ts';
-import type { LoginAccounts } from './login-accounts.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+
+/** The account that logs in, and the account whose factors, failure counts and locks apply. */
+export interface LoginAccounts {
+  readonly target: Account;
+  /** The caller of su where the realm says so; undefined if that uid has no account. */
+  readonly holder: Account | undefined;
+  readonly groups: ReadonlyMap<string, Membership>;
+}
 
 /** PAM codes that may travel in RESULT (docs/reference/protocol.md, "Return codes"). */
 export type ResultCode = 'success' | 'ignore' | 'auth-err' | 'maxtries' | 'perm-denied' | 'system-err';

@@ -19,6 +19,7 @@ import type {
   Resync,
 } from '../factors/contract.ts';
 import { type FactorRecord, kindOf, takes } from '../factors/kinds.ts';
+import type { LoginFacts } from '../policy/contract.ts';
 
 /** The result of an answer against the factors of one account. Pure: stores nothing. */
 export type Evaluation =
@@ -66,6 +67,11 @@ export interface EvaluationInput {
   readonly where: 'whole' | 'tail';
   readonly codesLocked: boolean;
   readonly context: FactorContext;
+}
+
+/** Which part of an answer the factor is. */
+export function whereOf({ mode }: Pick<LoginFacts, 'mode'>): 'whole' | 'tail' {
+  return mode === 'prompt' ? 'whole' : 'tail';
 }
 
 /**

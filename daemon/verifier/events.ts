@@ -3,7 +3,7 @@ import type { ClockOffset } from '../factors/contract.ts';
 import type { FactorRecord } from '../factors/kinds.ts';
 import { kindOf } from '../factors/kinds.ts';
 import type { LockState, LoginFacts } from '../policy/contract.ts';
-import type { LoginAccounts } from './login-accounts.ts';
+import type { LoginAccounts } from './contract.ts';
 
 interface Said {
   readonly outcome: AuditOutcome;

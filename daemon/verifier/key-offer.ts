@@ -1,7 +1,7 @@
 import type { Approvals } from '../authenticators/approvals.ts';
 import { type KeyRequests, questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import type { Config } from '../config/contract.ts';
-import type { Answer } from '../factors/answers/answer-format.ts';
+import type { Assertion } from '../factors/contract.ts';
 import { credentialOf } from '../factors/kinds.ts';
 import type { Ask } from '../policy/decision.ts';
 import { keyLocationOf } from '../policy/requirement.ts';
@@ -44,11 +44,11 @@ export async function keyOptionFor(
 }
 
 /** Invariant: a login accepts only assertions that it requested itself (rule 1). */
-export function boundTo(login: OpenLogin, offer: KeyOption | undefined): OpenLogin {
-  return offer?.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
+export function boundTo(login: OpenLogin, offer: KeyOption): OpenLogin {
+  return offer.place === 'approval' ? { ...login, challenge: offer.approval.challenge } : login;
 }
 
-/** The answer bound to the challenge of this login: an assertion for another challenge then fails. */
-export function ofThis({ challenge }: OpenLogin, answer: Answer): Answer {
-  return Buffer.isBuffer(answer) || challenge === undefined ? answer : { ...answer, challenge };
+/** The assertion bound to the challenge of this login: one for another challenge then fails. */
+export function ofThis({ challenge }: OpenLogin, assertion: Assertion): Assertion {
+  return challenge === undefined ? assertion : { ...assertion, challenge };
 }

@@ -34,11 +34,6 @@ export function hasMoreThanCodes(answerContext: AnswerContext): boolean {
   return answerContext.factors.some((factor) => !isTypedCode(factor));
 }
 
-/** Which part of an answer the factor is. */
-export function whereOf(facts: LoginFacts): 'whole' | 'tail' {
-  return facts.mode === 'prompt' ? 'whole' : 'tail';
-}
-
 /**
  * With such a clock, just after a restore, or without the servers, no code can be correct; and the answer that was
  * accepted a moment ago guesses nothing. None of these may lock an account.

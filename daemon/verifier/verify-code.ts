@@ -16,11 +16,11 @@ import {
   evaluateLoginAnswer,
   prepareAnswer,
 } from './answer-context.ts';
+import { known } from './assessment.ts';
 import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import type { Evaluation } from './evaluate-answer.ts';
 import { changeEvent, withLock, withOffset } from './events.ts';
-import { known } from './login-accounts.ts';
 import { type RefusalReason, refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
 import { isUncounted } from './refusal-rules.ts';
 import { acceptedAnswer } from './replay.ts';

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
+import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../../../daemon/verifier/key-texts.ts';
 import {
   genericPrompt,
-  keyFailureText,
-  keyPrompt,
-  pinPrompt,
   promptFor,
   type RefusalReason,
   refusalText,
   stoppingText,
-  touchText,
   uncountedText,
 } from '../../../daemon/verifier/prompt-texts.ts';
 import { fc } from '../../support/property.ts';
