@@ -14,7 +14,10 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { filesBelow } from './fresh.mjs';
 import { putNative } from './package-bundle.mjs';
+import { installedPages } from './package-pages.mjs';
 import { root, stop } from './run.mjs';
+
+const documentation = 'usr/share/doc/sallyport';
 
 /** Where each kind of file of pam-config/ is read by others. The rest lies where commands look for it. */
 const homes = {
@@ -24,8 +27,18 @@ const homes = {
   udev: 'usr/lib/udev/rules.d',
   'pam-configs': 'usr/share/pam-configs',
   // A file of that name has to be asked about first: nothing of the system's is meant to be replaced.
-  fail2ban: 'usr/share/doc/sallyport/fail2ban',
+  fail2ban: `${documentation}/fail2ban`,
 };
+
+/** Where a file of the project is installed. */
+function homeOf(path) {
+  const [top, kind = '', ...rest] = path.split('/');
+  // Debian keeps all licences of a package in one file.
+  if (path === 'LICENSE') return `${documentation}/copyright`;
+  if (top !== 'pam-config') return `${documentation}/${path}`;
+  const home = homes[kind];
+  return home === undefined ? `usr/lib/sallyport/${path}` : [home, ...rest].join('/');
+}
 
 const completionHomes = {
   bash: 'usr/share/bash-completion/completions/sallyport',
@@ -67,19 +80,11 @@ export function putFiles(tree, triplet) {
   link('usr/sbin/sallyportd', '../lib/sallyport/dist/daemon/main.js');
   link('usr/sbin/sallyport-portal', '../lib/sallyport/dist/portal/main.js');
 
-  for (const path of filesBelow(root, 'pam-config')) {
-    const [, kind = ''] = path.split('/');
-    const home = homes[kind];
-    copy(
-      path,
-      home === undefined ? `usr/lib/sallyport/${path}` : `${home}/${path.split('/').slice(2).join('/')}`,
-    );
-  }
+  for (const path of filesBelow(root, 'pam-config').filter((path) => !path.endsWith('.md')))
+    copy(path, homeOf(path));
   copy('pam-config/pam.d/sallyport-password', 'etc/pam.d/sallyport-password');
 
-  copy('README.md', 'usr/share/doc/sallyport/README.md');
-  for (const path of filesBelow(root, 'docs').filter((path) => path.endsWith('.md')))
-    copy(path, `usr/share/doc/sallyport/${path}`);
+  for (const { path, contents } of installedPages(homeOf)) text(path, contents);
 
   const pages = mkdtempSync(join(tmpdir(), 'sallyport-manual-'));
   try {

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { entriesOf, field, pack } from '../../support/package-content.ts';
 import { must } from '../../support/rig/commands.ts';
@@ -106,6 +106,28 @@ describe('what the package unpacks', () => {
       assert.match(readFileSync(join(share, path), 'utf8'), /sallyport complete|complete/);
   });
 
+  it('has no link in its pages that leads nowhere, and no unit that names a page that is not there', () => {
+    const pages = entriesOf(file).filter(({ path }) => path.endsWith('.md'));
+    const links = pages.flatMap(({ path }) =>
+      [...readFileSync(join(tree, path), 'utf8').matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)/g)].map(
+        ([, link = '']) => ({ link, from: path, to: join(dirname(path), link) }),
+      ),
+    );
+    const units = entriesOf(file).filter(({ path }) => /\/systemd\/system\/.+/.test(path));
+    const named = units.flatMap(({ path }) =>
+      [...readFileSync(join(tree, path), 'utf8').matchAll(/file:\/\/(\S+)/g)].map(([link, to = '']) => ({
+        link,
+        from: path,
+        to,
+      })),
+    );
+    assert.ok(links.length > 100 && named.length > 0, `${links.length}, ${named.length}`);
+    const lost = [...links, ...named].filter(({ to }) => !existsSync(join(tree, to)));
+    assert.deepEqual(lost, []);
+    for (const name of ['CHANGELOG', 'CONTRIBUTING', 'SECURITY'])
+      assert.ok(links.some(({ from, to }) => from.endsWith('/README.md') && to.endsWith(`/${name}.md`)));
+  });
+
   it('names the licence of every library that is in it', () => {
     const text = readFileSync(join(tree, 'usr/share/doc/sallyport/copyright'), 'utf8');
     for (const name of [
@@ -117,6 +139,7 @@ describe('what the package unpacks', () => {
       'commander',
       'valibot',
       'uqr',
+      'diff',
       'preact',
     ])
       assert.match(
