@@ -1,3 +1,5 @@
+import { firstKind, reserveKind } from './factors.ts';
+
 /** What the overview knows about the machine. Undefined if the caller may not read it. */
 export interface State {
   /** The account that the advice is for: SUDO_USER, else the caller. */
@@ -52,7 +54,7 @@ export function nextStep(state: State): NextStep {
     return {
       id: 'add-factor',
       why: `${you} has no second factor`,
-      command: `sallyport factor add totp ${you}`,
+      command: `sallyport factor add ${firstKind} ${you}`,
     };
   if (state.openTry !== undefined)
     return {
@@ -60,11 +62,11 @@ export function nextStep(state: State): NextStep {
       why: `the trial of ${state.openTry} is rolled back unless a new login confirms it`,
       command: 'sallyport pam confirm',
     };
-  if (state.factors?.some(({ kind }) => kind === 'recovery') === false)
+  if (state.factors?.some(({ kind }) => kind === reserveKind) === false)
     return {
       id: 'add-recovery',
       why: `${you} has no recovery keys in case the phone is lost`,
-      command: `sallyport factor add recovery ${you}`,
+      command: `sallyport factor add ${reserveKind} ${you}`,
     };
   if (root && state.guarded?.length === 0)
     return {

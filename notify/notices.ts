@@ -31,7 +31,7 @@ export interface Notice {
 
 /** @returns undefined if the event needs no notice */
 export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
-  const { kind, outcome, reason, locked, remaining, factor } = event;
+  const { kind, outcome, reason, locked, remaining } = event;
   if (locked !== undefined) return 'locked';
   switch (kind) {
     case 'login':
@@ -40,7 +40,7 @@ export function noticeOf(event: StoredAuditEvent): NoticeName | undefined {
       return outcome === 'refused' && reason === 'denied' ? 'approval-denied' : undefined;
     case 'factor-added':
       if (outcome !== 'done' && outcome !== 'success') return undefined;
-      return factor?.kind === 'bypass' ? 'bypass-code-issued' : 'factor-added';
+      return reason === 'issued' ? 'bypass-code-issued' : 'factor-added';
     case 'exempted':
       return reason === 'issued' ? 'exempted' : undefined;
     case 'factor-disabled':

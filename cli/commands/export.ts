@@ -2,11 +2,11 @@ import { type Command, Option } from 'commander';
 import type { ExportedAccount, ExportPage } from '../../daemon/api/account-views.ts';
 import { movedLimits } from '../../daemon/api/bounds.ts';
 import type { ControlClient } from '../../daemon/client/client.ts';
-import { otpauthUri } from '../../daemon/client/factor-input.ts';
 import { pluralise } from '../../daemon/lib/units.ts';
 import { createNewFile, type NewFile } from '../../daemon/lib/write-file.ts';
 import { columns, rowOf } from '../import/csv-columns.ts';
 import { lineOf } from '../import/csv-line.ts';
+import { uriOf } from '../import/otpauth.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError, cannotWrite, exitStatus } from '../lib/errors.ts';
 
@@ -115,13 +115,4 @@ type Exported = ExportedAccount['factors'][number];
 function csvOf(account: string, factor: Exported): string | undefined {
   const row = rowOf(account, factor);
   return row === undefined ? undefined : lineOf(columns.map((column) => row[column] ?? ''));
-}
-
-function uriOf(account: string, factor: Exported, issuer: string): string | undefined {
-  if ((factor.kind !== 'totp' && factor.kind !== 'hotp') || !factor.enabled) return undefined;
-  const { digits, algorithm } = factor;
-  const common = { issuer, account, seed: Buffer.from(factor.secret, 'base64'), digits, algorithm };
-  return factor.kind === 'totp'
-    ? otpauthUri({ ...common, kind: 'totp', period: factor.period })
-    : otpauthUri({ ...common, kind: 'hotp', counter: factor.counter });
 }

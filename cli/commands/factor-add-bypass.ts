@@ -11,10 +11,10 @@ interface BypassOptions {
   readonly json?: boolean;
 }
 
-export function addFactorAddBypass(add: Command, context: Context): void {
+export function addBypassCommand(add: Command, kind: string, context: Context): void {
   const { shortest, longest, usual } = bypassLimits;
   add
-    .command('bypass <user>')
+    .command(`${kind} <user>`)
     .description('Create a code for one login, replacing any earlier one')
     .addOption(
       new Option('--for <time>', `Validity, up to ${formatDuration(longest)}`)

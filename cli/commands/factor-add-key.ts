@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { CeremonyBody, CeremonyStep, CeremonyView } from '../../daemon/api/views.ts';
+import type {
+  CeremonyBody,
+  CeremonyStep,
+  CeremonyView,
+  KindAlone,
+  KindWith,
+} from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import { readU2f } from '../../daemon/client/factor-input.ts';
 import { pluralise } from '../../daemon/lib/units.ts';
@@ -18,14 +24,20 @@ interface U2fOptions extends KeyOptions {
   readonly verify: boolean;
 }
 
-export function addFactorAddKey(add: Command, context: Context): void {
+type NewKeyKind = KindAlone<CeremonyBody>;
+type OldKeyKind = KindWith<'appId'>;
+
+export function addWebauthnCommand(add: Command, kind: NewKeyKind, context: Context): void {
   add
-    .command('webauthn <user>')
+    .command(`${kind} <user>`)
     .description('Enrol a security key plugged into this machine with one touch; it also works in browsers')
     .option('--name <name>', 'Name of the key')
-    .action((user: string, options: KeyOptions) => addWebauthn(context, user, options));
+    .action((user: string, options: KeyOptions) => addWebauthn(context, kind, user, options));
+}
+
+export function addU2fCommand(add: Command, kind: OldKeyKind, context: Context): void {
   add
-    .command('u2f <user>')
+    .command(`${kind} <user>`)
     .description(
       'Add a key enrolled by pam_u2f or Proxmox VE (legacy: enrol it again as webauthn if possible)',
     )
@@ -41,20 +53,25 @@ export function addFactorAddKey(add: Command, context: Context): void {
       'AppID of the credential (https://…), or the origin of pam_u2f (pam://HOST)',
     )
     .option('--no-verify', 'Skip verification (root only)')
-    .action((user: string, options: U2fOptions) => addU2f(context, user, options));
+    .action((user: string, options: U2fOptions) => addU2f(context, kind, user, options));
 }
 
-async function addWebauthn(context: Context, user: string, options: KeyOptions): Promise<void> {
+async function addWebauthn(
+  context: Context,
+  kind: NewKeyKind,
+  user: string,
+  options: KeyOptions,
+): Promise<void> {
   await mayAdd(context, user);
-  await runCeremony(context, user, { kind: 'webauthn', ...nameIn(options) });
+  await runCeremony(context, user, { kind, ...nameIn(options) });
 }
 
-async function addU2f(context: Context, user: string, options: U2fOptions): Promise<void> {
+async function addU2f(context: Context, kind: OldKeyKind, user: string, options: U2fOptions): Promise<void> {
   const { credential, keyHandle, publicKey, appId } = options;
   if ((credential === undefined) === (keyHandle === undefined || publicKey === undefined))
     throw new CliError('usage', 'give either --credential, or --key-handle and --public-key');
   const body = {
-    kind: 'u2f',
+    kind,
     ...readU2f(credential ?? `${keyHandle ?? ''},${publicKey ?? ''}`, appId),
     ...nameIn(options),
   } as const;

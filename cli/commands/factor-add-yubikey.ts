@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { KindWith } from '../../daemon/api/views.ts';
 import { readPublicId, readYubikeyHex } from '../../daemon/client/factor-input.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
@@ -17,9 +18,11 @@ const touch: Asked = {
   missing: 'no OTP on standard input; pipe in what the YubiKey types',
 };
 
-export function addFactorAddYubikey(add: Command, context: Context): void {
+type Kind = KindWith<'validation'>;
+
+export function addYubikeyCommand(add: Command, kind: Kind, context: Context): void {
   add
-    .command('yubikey <user>')
+    .command(`${kind} <user>`)
     .description('Enrol a YubiKey that types one-time passwords (OTP slot) with one touch')
     .option('--name <name>', 'Name of the YubiKey')
     .option(
@@ -30,15 +33,20 @@ export function addFactorAddYubikey(add: Command, context: Context): void {
     .option('--private-id <hex>', 'Private identity, 12 hex digits')
     .option('--aes-key <hex>', 'AES key, 32 hex digits; "-": prompt, or read standard input')
     .option('--no-verify', 'Skip verification (root only)')
-    .action((user: string, options: YubikeyOptions) => addYubikey(context, user, options));
+    .action((user: string, options: YubikeyOptions) => addYubikey(context, kind, user, options));
 }
 
-async function addYubikey(context: Context, user: string, options: YubikeyOptions): Promise<void> {
+async function addYubikey(
+  context: Context,
+  kind: Kind,
+  user: string,
+  options: YubikeyOptions,
+): Promise<void> {
   if (options.local !== true) {
     if (!options.verify || [options.publicId, options.privateId, options.aesKey].some((given) => given))
       throw new CliError('usage', '--public-id, --private-id, --aes-key and --no-verify require --local');
     await mayAdd(context, user);
-    const body = { kind: 'yubikey', validation: 'cloud', ...nameIn(options) } as const;
+    const body = { kind, validation: 'cloud', ...nameIn(options) } as const;
     await enrol(context, user, true, (proof) => ({ ...body, ...proof }), touch);
     return;
   }
@@ -57,6 +65,6 @@ async function addYubikey(context: Context, user: string, options: YubikeyOption
     instead: '',
   });
   const secret = readYubikeyHex(typed, 'aesKey').toString('base64');
-  const body = { kind: 'yubikey', validation: 'local', ...ids, secret, ...nameIn(options) } as const;
+  const body = { kind, validation: 'local', ...ids, secret, ...nameIn(options) } as const;
   await enrol(context, user, options.verify, (proof) => ({ ...body, ...proof }), touch);
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { totpPeriod } from '../../daemon/api/bounds.ts';
-import type { EnrolBody, UserView } from '../../daemon/api/views.ts';
+import type { EnrolBody, KindAlone, KindWith, UserView } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
 import {
   groupedSeedText,
@@ -16,10 +16,6 @@ import { CliError } from '../lib/errors.ts';
 import { wholeNumber } from '../lib/option-values.ts';
 import { scannable } from '../lib/qr-picture.ts';
 import { enrol, mayAdd, mayAddThis, nameIn, type Proof, secretFrom, tell } from './enrol.ts';
-import { addFactorAddBypass } from './factor-add-bypass.ts';
-import { addFactorAddKey } from './factor-add-key.ts';
-import { addFactorAddSshSk } from './factor-add-ssh-sk.ts';
-import { addFactorAddYubikey } from './factor-add-yubikey.ts';
 
 type Digits = UserView['defaults']['digits'];
 type Algorithm = UserView['defaults']['algorithm'];
@@ -43,30 +39,33 @@ interface RecoveryOptions {
   readonly yes?: boolean;
 }
 
-export function addFactorAdd(factor: Command, context: Context): void {
-  const add = factor
-    .command('add')
-    .description('Add a factor; keys go to standard output, everything else to standard error');
-  tokenOptions(add.command('totp <user>').description('Add time-based codes (RFC 6238)'))
+type TotpKind = KindWith<'period'>;
+type HotpKind = KindWith<'counter'>;
+type RecoveryKind = KindAlone<EnrolBody>;
+
+export function addTotpCommand(add: Command, kind: TotpKind, context: Context): void {
+  tokenOptions(add.command(`${kind} <user>`).description('Add time-based codes (RFC 6238)'))
     .option(
       '--period <seconds>',
       'Code period in seconds (15–300; default: the realm’s)',
       wholeNumber(totpPeriod.least, totpPeriod.most),
     )
-    .action((user: string, options: TotpOptions) => addTotp(context, user, options));
-  tokenOptions(add.command('hotp <user>').description('Add counter-based codes (RFC 4226)'))
+    .action((user: string, options: TotpOptions) => addTotp(context, kind, user, options));
+}
+
+export function addHotpCommand(add: Command, kind: HotpKind, context: Context): void {
+  tokenOptions(add.command(`${kind} <user>`).description('Add counter-based codes (RFC 4226)'))
     .option('--counter <n>', 'Next counter value (default: 0)', wholeNumber(0, 2 ** 48))
-    .action((user: string, options: HotpOptions) => addHotp(context, user, options));
-  addFactorAddYubikey(add, context);
-  addFactorAddKey(add, context);
-  addFactorAddSshSk(add, context);
+    .action((user: string, options: HotpOptions) => addHotp(context, kind, user, options));
+}
+
+export function addRecoveryCommand(add: Command, kind: RecoveryKind, context: Context): void {
   add
-    .command('recovery <user>')
+    .command(`${kind} <user>`)
     .description('Create ten recovery keys, replacing the current set')
     .option('--name <name>', 'Name of the set')
     .option('--yes', 'Replace a set without asking')
-    .action((user: string, options: RecoveryOptions) => addRecovery(context, user, options));
-  addFactorAddBypass(add, context);
+    .action((user: string, options: RecoveryOptions) => addRecovery(context, kind, user, options));
 }
 
 function tokenOptions(command: Command): Command {
@@ -101,9 +100,9 @@ function digitsOf(text: string): Digits {
   }
 }
 
-async function addTotp(context: Context, user: string, options: TotpOptions): Promise<void> {
+async function addTotp(context: Context, kind: TotpKind, user: string, options: TotpOptions): Promise<void> {
   const found = await mayAdd(context, user);
-  const { seed, token: given } = await secretFor(context, options, 'totp', found.defaults.algorithm);
+  const { seed, token: given } = await secretFor(context, options, kind, found.defaults.algorithm);
   const { digits, algorithm, period } = { ...found.defaults, ...given, ...defined(options) };
   const token = {
     issuer: options.issuer ?? found.defaults.issuer,
@@ -114,16 +113,16 @@ async function addTotp(context: Context, user: string, options: TotpOptions): Pr
   };
   const secret = seed.toString('base64');
   const bodyWith = (proof: Proof): EnrolBody => {
-    return { kind: 'totp', secret, digits, algorithm, period, ...nameIn(options), ...proof };
+    return { kind, secret, digits, algorithm, period, ...nameIn(options), ...proof };
   };
   await mayAddThis(context, found, options.verify, bodyWith);
-  show(context, { ...token, kind: 'totp', period });
+  show(context, { ...token, kind, period });
   await enrol(context, user, options.verify, bodyWith);
 }
 
-async function addHotp(context: Context, user: string, options: HotpOptions): Promise<void> {
+async function addHotp(context: Context, kind: HotpKind, user: string, options: HotpOptions): Promise<void> {
   const found = await mayAdd(context, user);
-  const { seed, token: given } = await secretFor(context, options, 'hotp', found.defaults.algorithm);
+  const { seed, token: given } = await secretFor(context, options, kind, found.defaults.algorithm);
   const { digits, algorithm, counter } = { ...found.defaults, counter: 0, ...given, ...defined(options) };
   const token = {
     issuer: options.issuer ?? found.defaults.issuer,
@@ -134,21 +133,24 @@ async function addHotp(context: Context, user: string, options: HotpOptions): Pr
   };
   const secret = seed.toString('base64');
   const bodyWith = (proof: Proof): EnrolBody => {
-    return { kind: 'hotp', secret, digits, algorithm, counter, ...nameIn(options), ...proof };
+    return { kind, secret, digits, algorithm, counter, ...nameIn(options), ...proof };
   };
   await mayAddThis(context, found, options.verify, bodyWith);
-  show(context, { ...token, kind: 'hotp', counter });
+  show(context, { ...token, kind, counter });
   await enrol(context, user, options.verify, bodyWith);
 }
 
-async function addRecovery(context: Context, user: string, options: RecoveryOptions): Promise<void> {
+async function addRecovery(
+  context: Context,
+  kind: RecoveryKind,
+  user: string,
+  options: RecoveryOptions,
+): Promise<void> {
   const found = await mayAdd(context, user);
-  const old = found.factors.find(({ kind }) => kind === 'recovery');
+  const old = found.factors.find((other) => other.kind === kind);
   const question = `${found.account} has recovery keys (${old?.detail ?? ''}); the new set replaces them. Continue?`;
   await context.prompt.confirm(question, options.yes === true || old === undefined);
-  const added = await context
-    .client()
-    .addFactor(user, { kind: 'recovery', verify: true, ...nameIn(options) });
+  const added = await context.client().addFactor(user, { kind, verify: true, ...nameIn(options) });
   for (const key of added.recoveryKeys ?? []) context.output.line(key);
   context.output.note(
     'Each key is valid for one login. They are shown only once: print them, or store them in a password manager.',
@@ -167,7 +169,7 @@ interface Settings {
 async function secretFor(
   context: Context,
   options: TokenOptions & Settings,
-  kind: 'totp' | 'hotp',
+  kind: OtpauthToken['kind'],
   usual: Algorithm,
 ): Promise<{ readonly seed: Buffer; readonly token: Settings }> {
   if (options.secret === undefined) return { seed: newSeed(options.algorithm ?? usual), token: {} };
@@ -183,7 +185,7 @@ async function secretFor(
   if (token.kind !== kind)
     throw new CliError('usage', `this is the URI of a ${token.kind} factor; use: factor add ${token.kind}`);
   const { digits, algorithm } = token;
-  const moving = token.kind === 'totp' ? { period: token.period } : { counter: token.counter };
+  const moving = 'period' in token ? { period: token.period } : { counter: token.counter };
   const settings: Settings = { digits, algorithm, ...moving };
   for (const name of ['digits', 'algorithm', 'period', 'counter'] as const)
     if (options[name] !== undefined && settings[name] !== undefined && options[name] !== settings[name])

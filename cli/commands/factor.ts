@@ -2,11 +2,11 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { ChangeView, FactorSummary } from '../../daemon/api/views.ts';
 import { ControlError } from '../../daemon/client/client.ts';
+import { addFactorAdd } from '../factors.ts';
 import type { Context } from '../lib/context.ts';
 import { CliError } from '../lib/errors.ts';
 import { factorTimes } from '../lib/json-times.ts';
 import { factorTable } from '../lib/output.ts';
-import { addFactorAdd } from './factor-add.ts';
 
 export function addFactor(program: Command, context: Context): void {
   const factor = program.command('factor').description("Manage an account's second factors");

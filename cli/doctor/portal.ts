@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { securityKeyRequirement } from '../../daemon/api/bounds.ts';
 import type { Config } from '../../daemon/client/config.ts';
 import { isoLocal } from '../lib/time.ts';
 import { lookAtHosts, lookAtPortal } from './configured.ts';
@@ -38,7 +39,9 @@ export const portalCheck: Check = {
 
 function relyingParty({ webauthn, realms }: Config): readonly Finding[] {
   if (webauthn === undefined) {
-    const waiting = realms.filter(({ require }) => Array.isArray(require) && require.includes('webauthn'));
+    const waiting = realms.filter(
+      ({ require }) => Array.isArray(require) && require.includes(securityKeyRequirement),
+    );
     return waiting.map(({ name, line }) =>
       finding(
         'portal.no-relying-party',

@@ -1,5 +1,5 @@
 import type { PortableFactor } from '../../daemon/api/account-views.ts';
-import { readSeed } from '../../daemon/client/factor-input.ts';
+import { otpauthUri, readSeed } from '../../daemon/client/factor-input.ts';
 import { ImportError } from './contract.ts';
 
 type Token = Extract<PortableFactor, { kind: 'totp' | 'hotp' }>;
@@ -38,6 +38,16 @@ export function readOtpauth(text: string): Otpauth {
     return { account, token: { ...common, kind, counter: wholeIn(query, 'counter', 0, 0, 2 ** 48) } };
   const period = wholeIn(query, 'period', 30, 15, 300);
   return { account, token: { ...common, kind, period, mark: 'now', drift: 0 } };
+}
+
+/** The URI of a factor that is exported; undefined if apps have none for its kind, or it is disabled. */
+export function uriOf(account: string, factor: PortableFactor, issuer: string): string | undefined {
+  if ((factor.kind !== 'totp' && factor.kind !== 'hotp') || !factor.enabled) return undefined;
+  const { digits, algorithm } = factor;
+  const common = { issuer, account, seed: Buffer.from(factor.secret, 'base64'), digits, algorithm };
+  return factor.kind === 'totp'
+    ? otpauthUri({ ...common, kind: factor.kind, period: factor.period })
+    : otpauthUri({ ...common, kind: factor.kind, counter: factor.counter });
 }
 
 const steam = 'Steam codes are not supported; add another factor';

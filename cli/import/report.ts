@@ -1,5 +1,6 @@
 import type { ImportedFactor } from '../../daemon/api/account-views.ts';
 import { pluralise } from '../../daemon/lib/units.ts';
+import { isLegacy } from '../factors.ts';
 import type { World } from '../lib/environment.ts';
 import { noTimes } from '../lib/json-times.ts';
 import type { Output } from '../lib/output.ts';
@@ -159,8 +160,4 @@ function linesOf({ found, said }: Answered, user: string): readonly Line[] {
     lines.push({ user, kind: '', name: '', outcome: 'locked', why });
   }
   return lines;
-}
-
-function isLegacy(kind: string): boolean {
-  return kind === 'scratch' || kind === 'u2f';
 }

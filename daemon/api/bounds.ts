@@ -1,4 +1,8 @@
+import { securityKeyRequirement } from '../factors/contract.ts';
 import { limits } from '../limits.ts';
+
+/** The requirement of a realm that security keys satisfy. */
+export { securityKeyRequirement };
 
 /** What clients have to know before they ask: seconds of a code period. */
 export const totpPeriod = limits.totpPeriod;

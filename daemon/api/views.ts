@@ -176,6 +176,16 @@ export type EnrolBody = {
 /** What a security key is enrolled with, touched at the machine. */
 export type CeremonyBody = { readonly name?: string } & NewFactorJson<'making' | 'touch'>;
 
+type Adding = EnrolBody | CeremonyBody;
+/** The kinds whose request has this field, for the command or dialog that fills it in. */
+export type KindWith<Field extends string> = Extract<Adding, Readonly<Record<Field, unknown>>>['kind'];
+/** The kinds whose request has no field of its own. */
+export type KindAlone<Body extends Adding> = Body extends unknown
+  ? Exclude<keyof Body, 'kind' | 'name' | 'code' | 'verify'> extends never
+    ? Body['kind']
+    : never
+  : never;
+
 /** Numbered, so that a client misses none. */
 export type CeremonyStep = { readonly number: number } & (
   | { readonly kind: 'working' }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { EnrolBody, EnrolView, UserView } from '../../../daemon/api/views.ts';
+import type { EnrolView, UserView } from '../../../daemon/api/views.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
@@ -16,16 +16,6 @@ export interface AddDialogProps {
   /** It is added, and the dialog still shows something. */
   readonly onReload: () => void;
 }
-
-/** The kinds whose request has this field. */
-export type KindWith<Field extends string> = Extract<EnrolBody, Readonly<Record<Field, unknown>>>['kind'];
-/** The kinds whose request has no field of its own. */
-export type KindAlone = Alone<EnrolBody>;
-type Alone<Body extends EnrolBody> = Body extends unknown
-  ? Exclude<keyof Body, keyof EnrolBody> extends never
-    ? Body['kind']
-    : never
-  : never;
 
 export interface FactorDialogProps {
   readonly title: string;

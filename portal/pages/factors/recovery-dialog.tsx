@@ -1,13 +1,14 @@
 import { useState } from 'preact/hooks';
+import type { EnrolBody, KindAlone } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
 import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { useWork } from '../use-task.ts';
-import { type AddDialogProps, FactorDialog, type KindAlone } from './factor-dialog.tsx';
+import { type AddDialogProps, FactorDialog } from './factor-dialog.tsx';
 import { RecoverySheet } from './recovery-sheet.tsx';
 
 export interface RecoveryDialogProps extends AddDialogProps {
-  readonly kind: KindAlone;
+  readonly kind: KindAlone<EnrolBody>;
 }
 
 /** Creates the keys, and then shows them once. */

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { UserView } from '../../../daemon/api/views.ts';
+import type { KindWith, UserView } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
 import { base32Bytes, base32Text, base64, randomSecret } from '../base32.ts';
 import { CopyButton } from '../components/copy-button.tsx';
@@ -8,7 +8,7 @@ import { QrCode } from '../components/qr.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { otpauthUri } from '../otpauth.ts';
 import { problemAt, useWork, type Work } from '../use-task.ts';
-import { type AddDialogProps, FactorDialog, type KindWith, NameField, nameCodes } from './factor-dialog.tsx';
+import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 const secretCodes = ['bad-secret'];
 const codeCodes = ['wrong-code'];

@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
+import type { KindWith } from '../../../daemon/api/views.ts';
 import { call } from '../api.ts';
 import { Field } from '../components/field.tsx';
 import { Message } from '../components/message.tsx';
 import { useConfirmation } from '../confirmation.tsx';
 import { problemAt, useWork } from '../use-task.ts';
-import { type AddDialogProps, FactorDialog, type KindWith, NameField, nameCodes } from './factor-dialog.tsx';
+import { type AddDialogProps, FactorDialog, NameField, nameCodes } from './factor-dialog.tsx';
 
 const touchCodes = ['wrong-code', 'bad-secret'];
 

@@ -18,7 +18,7 @@ describe('events that are reported', () => {
     ['recovery-key-used', { remaining: 3, ...factor('recovery') }],
     ['last-recovery-key-used', { remaining: 0, ...factor('recovery') }],
     ['factor-added', { kind: 'factor-added', outcome: 'done', ...factor('totp') }],
-    ['bypass-code-issued', { kind: 'factor-added', outcome: 'done', ...factor('bypass') }],
+    ['bypass-code-issued', { kind: 'factor-added', outcome: 'done', reason: 'issued', ...factor('bypass') }],
     ['exempted', { kind: 'exempted', outcome: 'done', reason: 'issued' }],
     [undefined, { kind: 'exempted', outcome: 'done', reason: 'revoked' }],
     ['factor-disabled', { kind: 'factor-disabled', outcome: 'done' }],
