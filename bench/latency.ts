@@ -35,18 +35,16 @@ export async function measureLatency(
   const cold = contestants.map((): (Run | undefined)[] => []);
   const warm = contestants.map((): (Run | undefined)[] => []);
   for (let round = 1; round <= rounds; round += 1) {
+    // V8 compiles no two processes alike, so each round has new ones.
     progress(`cold, round ${round} of ${rounds}`);
     for (const contestant of contestants) await unlessItFails(progress, () => restart(contestant));
-    const runs = await byTurns(driver, contestants, coldBlocks, progress);
-    for (const [index, run] of runs.entries()) cold[index]?.push(run);
-  }
-  progress('warming up');
-  for (const contestant of contestants)
-    await unlessItFails(progress, () => runLogins(driver, { contestant, clients: 1 }, contestant.warmUp));
-  for (let round = 1; round <= rounds; round += 1) {
+    const first = await byTurns(driver, contestants, coldBlocks, progress);
+    for (const [index, run] of first.entries()) cold[index]?.push(run);
     progress(`warm, round ${round} of ${rounds}`);
-    const runs = await byTurns(driver, contestants, blocks, progress);
-    for (const [index, run] of runs.entries()) warm[index]?.push(run);
+    for (const contestant of contestants)
+      await unlessItFails(progress, () => runLogins(driver, { contestant, clients: 1 }, contestant.warmUp));
+    const later = await byTurns(driver, contestants, blocks, progress);
+    for (const [index, run] of later.entries()) warm[index]?.push(run);
   }
   return contestants.map(({ module }, index) => ({
     module,
