@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { kindOf, summaryOf } from '../../../daemon/factors/kinds.ts';
+import { kindOf, kinds, summaryOf } from '../../../daemon/factors/kinds.ts';
+import { projectRoot } from '../../support/project.ts';
 import { bypassRecord, hotpRecord, recoveryRecord, scratchRecord, totpRecord } from './records.ts';
 
 const keys = ['22222-22222-22222-22222', '33333-33333-33333-33333'];
@@ -57,5 +60,16 @@ describe('the summary of a record', () => {
       assert.ok(!('salt' in record) || !text.includes(record.salt));
       assert.ok(!('hash' in record && record.hash !== null) || !text.includes(record.hash));
     }
+  });
+});
+
+describe('each kind', () => {
+  it('passes the suite of the contract; an SSH key is never typed', () => {
+    const directory = join(projectRoot, 'test/unit/factors');
+    const tests = readdirSync(directory).filter((name) => name.endsWith('.test.ts'));
+    const all = tests.map((name) => readFileSync(join(directory, name), 'utf8')).join('\n');
+    const tested = [...all.matchAll(/^factorContract(?:<\w+>)?\('([^',]+)'/gm)].map(([, name]) => name ?? '');
+    const missing = Object.keys(kinds).filter((name) => !tested.includes(name));
+    assert.deepEqual(missing, [kinds['ssh-sk'].kind]);
   });
 });
