@@ -204,6 +204,38 @@ function refuseOthers(
       );
 }
 
+interface Derivation {
+  readonly purpose: Purpose;
+  readonly keyId: string;
+  readonly masters: ReadonlyMap<string, Buffer>;
+  readonly source: KeySource;
+}
+
+/** From the known ones, or derived, made and known from then on; its bytes are wiped. @throws store-key */
+function derivedKey<Key>(
+  known: Map<string, Key>,
+  { purpose, keyId, masters, source }: Derivation,
+  make: (bytes: Buffer) => Key,
+): Key {
+  const info = `sallyport/1/${purpose}/${keyId}`;
+  const before = known.get(info);
+  if (before) return before;
+  const master = masters.get(keyId);
+  if (!master)
+    throw storeError(
+      'store-key',
+      `Sealed with master key ${keyId}, which ${source.path} does not hold (it holds ${[...masters.keys()].join(', ')}). Put that key back.`,
+    );
+  const bytes = Buffer.from(hkdfSync('sha256', master, '', info, KEY_BYTES));
+  try {
+    const fresh = make(bytes);
+    known.set(info, fresh);
+    return fresh;
+  } finally {
+    bytes.fill(0);
+  }
+}
+
 function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyring {
   let masters = first;
   let read = Date.now();
@@ -212,36 +244,12 @@ function keyringOf(first: ReadonlyMap<string, Buffer>, source: KeySource): Keyri
   const recoveryKeys = new Map<string, KeyObject>();
   const current = (): string => [...masters.keys()][0] ?? '';
 
-  function derive<Key>(
-    known: Map<string, Key>,
-    purpose: Purpose,
-    keyId: string,
-    make: (bytes: Buffer) => Key,
-  ): Key {
-    const info = `sallyport/1/${purpose}/${keyId}`;
-    const before = known.get(info);
-    if (before) return before;
-    const master = masters.get(keyId);
-    if (!master) {
-      throw storeError(
-        'store-key',
-        `Sealed with master key ${keyId}, which ${source.path} does not hold (it holds ${[...masters.keys()].join(', ')}). Put that key back.`,
-      );
-    }
-    const bytes = Buffer.from(hkdfSync('sha256', master, '', info, KEY_BYTES));
-    try {
-      const fresh = make(bytes);
-      known.set(info, fresh);
-      return fresh;
-    } finally {
-      bytes.fill(0);
-    }
-  }
-
   const key = (purpose: Purpose, keyId: string): KeyObject =>
-    derive(derived, purpose, keyId, (bytes) => createSecretKey(bytes));
+    derivedKey(derived, { purpose, keyId, masters, source }, (bytes) => createSecretKey(bytes));
   const sealingKey = (purpose: Purpose, keyId: string): SealingKey =>
-    derive(sealingKeys, purpose, keyId, (bytes) => sealingAddon().sealingKey(purpose, bytes));
+    derivedKey(sealingKeys, { purpose, keyId, masters, source }, (bytes) =>
+      sealingAddon().sealingKey(purpose, bytes),
+    );
 
   const recoveryKey = (keyId: string): KeyObject | undefined =>
     masters.has(keyId) ? key('recovery', keyId) : recoveryKeys.get(keyId);
