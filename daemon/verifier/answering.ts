@@ -17,7 +17,7 @@ import { type Evaluation, whereOf } from './evaluate-answer.ts';
 import { loginEvent, withLock, withOffset } from './events.ts';
 import { ofThis } from './key-offer.ts';
 import { answerFirst } from './login-enrolment.ts';
-import { refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
+import { successText } from './prompt-texts.ts';
 import {
   eventOriginOf,
   hasMoreThanCodes,
@@ -27,6 +27,7 @@ import {
   refused,
   withoutFormat,
 } from './refusal-rules.ts';
+import { refusalText, uncountedText, wrongText } from './refusal-texts.ts';
 import { acceptedAnswer } from './replay.ts';
 
 export interface AnsweringOptions extends VerifierOptions {

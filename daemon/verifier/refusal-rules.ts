@@ -7,7 +7,7 @@ import { isTypedCode } from '../policy/requirement.ts';
 import type { AnswerContext } from './answer-context.ts';
 import type { OpenLogin, Verdict } from './contract.ts';
 import type { Evaluation } from './evaluate-answer.ts';
-import { layoutText, refusalText } from './prompt-texts.ts';
+import { layoutText, refusalText } from './refusal-texts.ts';
 
 export type Refusal = Verdict & { kind: 'refused' };
 

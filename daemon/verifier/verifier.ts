@@ -19,8 +19,9 @@ import type {
 import { loginEvent } from './events.ts';
 import { boundTo, keyOptionFor } from './key-offer.ts';
 import { openFirst } from './login-enrolment.ts';
-import { genericPrompt, promptFor, refusalText } from './prompt-texts.ts';
+import { genericPrompt, promptFor } from './prompt-texts.ts';
 import { originOf, refused } from './refusal-rules.ts';
+import { refusalText } from './refusal-texts.ts';
 import { UnverifiedLogins } from './unverified-logins.ts';
 import type { CodeVerificationOptions } from './verify-code.ts';
 

@@ -21,8 +21,9 @@ import { type AuditedStore, retryOnConflict } from './audited-store.ts';
 import type { Verifier, VerifierOptions, VerifyRequest, VerifyResult } from './contract.ts';
 import type { Evaluation } from './evaluate-answer.ts';
 import { changeEvent, withLock, withOffset } from './events.ts';
-import { type RefusalReason, refusalText, successText, uncountedText, wrongText } from './prompt-texts.ts';
+import { successText } from './prompt-texts.ts';
 import { isUncounted } from './refusal-rules.ts';
+import { type RefusalReason, refusalText, uncountedText, wrongText } from './refusal-texts.ts';
 import { acceptedAnswer } from './replay.ts';
 import { markOf } from './yubikey-counters.ts';
 

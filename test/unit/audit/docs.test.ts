@@ -9,7 +9,7 @@ import type { PasswordVerdict } from '../../../daemon/host/contract.ts';
 import type { NotNeededReason, RefusedReason } from '../../../daemon/policy/decision.ts';
 import { refusals } from '../../../daemon/policy/decision.ts';
 import type { AbandonReason } from '../../../daemon/verifier/contract.ts';
-import type { RefusalReason } from '../../../daemon/verifier/prompt-texts.ts';
+import type { RefusalReason } from '../../../daemon/verifier/refusal-texts.ts';
 import { noticeNames } from '../../../notify/notices.ts';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 

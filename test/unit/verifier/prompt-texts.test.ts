@@ -2,14 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FactorRecord } from '../../../daemon/factors/kinds.ts';
 import { keyFailureText, keyPrompt, pinPrompt, touchText } from '../../../daemon/verifier/key-texts.ts';
-import {
-  genericPrompt,
-  promptFor,
-  type RefusalReason,
-  refusalText,
-  stoppingText,
-  uncountedText,
-} from '../../../daemon/verifier/prompt-texts.ts';
+import { genericPrompt, promptFor, stoppingText } from '../../../daemon/verifier/prompt-texts.ts';
+import { type RefusalReason, refusalText, uncountedText } from '../../../daemon/verifier/refusal-texts.ts';
 import { fc } from '../../support/property.ts';
 import { hotpFactor, makeRig, put, recoveryFactor, totpFactor } from '../../support/verifier-rig.ts';
 import { facts } from '../policy/support.ts';
