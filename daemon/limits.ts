@@ -36,6 +36,14 @@ export const limits = {
   deadlineMargin: 1_000,
   /** After connections could not be taken for want of descriptors or memory; they wait in the queue. */
   acceptPause: 100,
+  /** A whole frame with its length, and a byte of the next. */
+  connectionRead: 16_389,
+  /**
+   * What a client may leave unread beyond what the kernel keeps (some 200 KiB): all texts of a login fit. And how long it
+   * may take to read the rest of a login that has ended.
+   */
+  unsentBytes: 65_536,
+  unsentWait: 5_000,
   /** When the daemon stops: running decisions have so long to finish, because their codes are consumed already. */
   stopWait: 3_000,
   /** `timeout=` of the module, from both sides. */

@@ -90,7 +90,7 @@ export function createControlServer(options: ControlOptions): ControlServer {
     perUid: limit.controlConnectionsPerUid,
     portal: limits.controlConnectionsOfPortal,
   });
-  const refusals = createRefusals(limits.controlRefusedLingering);
+  const refusals = createRefusals<string>(limits.controlRefusedLingering);
   const followers = createFollowers(options.admin, limit);
   const context: ServerContext = {
     options,

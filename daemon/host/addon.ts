@@ -47,12 +47,24 @@ export interface FileLock {
   release(): void;
 }
 
-/** Takes connections from a listening socket. */
-export interface Acceptor {
-  /** After an error. */
+/** What Connections reports; native/addon/connections.h has the same numbers. */
+export const connectionEvents = { accepted: 0, ready: 1, failed: 2, unidentified: 3 } as const;
+export const readiness = { readable: 1, writable: 2 } as const;
+
+/** A listening Unix socket and the connections from it, by descriptor. Throws not-open for any other descriptor. */
+export interface NativeConnections {
+  /** @returns how many bytes were read, 0 at their end, or the negative errno */
+  read(descriptor: number, into: Buffer): number;
+  /** @returns how many bytes were taken, or the negative errno */
+  write(descriptor: number, bytes: Buffer): number;
+  /** @param wanted of `readiness`; an error and the end of both directions are reported in any case */
+  await(descriptor: number, wanted: number): void;
+  endWriting(descriptor: number): void;
+  close(descriptor: number): void;
+  /** Takes connections again, after `failed`. */
   resume(): void;
-  /** Closes the listening descriptor. */
-  close(): void;
+  /** Closes the listening descriptor. The process lives by it until then, and by the connections that are open. */
+  stop(): void;
 }
 
 /** An AES-256-GCM key for one purpose, outside of the memory of JavaScript; wiped when it is collected. */
@@ -103,11 +115,17 @@ export interface Addon {
   /** renameat2(2), RENAME_EXCHANGE: two names of one file system change places in one step. */
   readonly exchange: (a: string, b: string) => void;
   readonly closeOnExec: (descriptor: number) => void;
+  /** The descriptor of a Unix socket that listens there. */
+  readonly listenAt: (path: string, backlog: number) => number;
   /**
-   * accept(2) without listen(2). `errno` is 0 and `connection` a descriptor, or nothing more is taken before resume().
-   * Throws not-listening.
+   * accept(2) without listen(2). `happened` is called with one of `connectionEvents`, a descriptor and its value:
+   * accepted: the peer's uid; ready: what for; failed: the errno for which nothing more is taken before resume();
+   * unidentified: the errno for which a connection was dropped. Throws not-listening and not-unix.
    */
-  readonly acceptFrom: (descriptor: number, taken: (connection: number, errno: number) => void) => Acceptor;
+  readonly Connections: new (
+    descriptor: number,
+    happened: (event: number, descriptor: number, value: number) => void,
+  ) => NativeConnections;
 }
 
 interface NativeAddon extends Addon, SealingAddon {

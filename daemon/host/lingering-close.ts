@@ -1,9 +1,19 @@
-import type { Duplex } from 'node:stream';
 import { limits } from '../limits.ts';
 
-export interface LingeringConnections {
+/** What a stream and a connection of the addon's have in common. */
+export interface Refusable<Answer> {
+  readonly writable: boolean;
+  /** Sends the answer, and that it was the last. */
+  end(answer: Answer, then?: () => void): unknown;
+  /** What is still read is dropped. */
+  resume?(): unknown;
+  destroy(): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
+}
+
+export interface LingeringConnections<Answer> {
   /** Sends the answer and hears the client out. */
-  send(socket: Duplex, answer: string | Uint8Array): void;
+  send(socket: Refusable<Answer>, answer: Answer): void;
   /** Ends those that are still heard out. */
   close(): void;
 }
@@ -18,8 +28,8 @@ export interface LingeringConnections {
  *
  * @param most how many are heard out at a time
  */
-export function createRefusals(most: number): LingeringConnections {
-  const lingering = new Set<Duplex>();
+export function createRefusals<Answer>(most: number): LingeringConnections<Answer> {
+  const lingering = new Set<Refusable<Answer>>();
   return {
     send(socket, answer) {
       if (lingering.has(socket)) return;
@@ -39,7 +49,7 @@ export function createRefusals(most: number): LingeringConnections {
         lingering.delete(socket);
       });
       socket.end(answer);
-      socket.resume();
+      socket.resume?.();
     },
     close() {
       for (const socket of lingering) socket.destroy();

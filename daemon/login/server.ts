@@ -1,11 +1,9 @@
 import { chmodSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { Connection } from '../host/connection.ts';
 import type { HostFacts } from '../host/contract.ts';
 import { createRefusals } from '../host/lingering-close.ts';
 import { type Listener, type ListenTarget, openListener } from '../host/listener.ts';
-import { type PeerCredentials, peerOf } from '../host/peer-credentials.ts';
 import { createSocketLink } from '../host/socket-link.ts';
-import { messageOf } from '../lib/errors.ts';
 import { createLogAggregator } from '../lib/log-aggregator.ts';
 import { limits } from '../limits.ts';
 import { encodeDaemonFrame } from '../protocol/login.ts';
@@ -47,17 +45,6 @@ interface ListenerState {
   connections: number;
 }
 
-/** @returns undefined if the peer credentials cannot be read; the connection is then closed */
-function knownPeer(socket: Socket, log: LoginServerOptions['log']): PeerCredentials | undefined {
-  try {
-    return peerOf(socket);
-  } catch (error) {
-    log.error('peer-unknown', { message: messageOf(error) });
-    socket.destroy();
-    return undefined;
-  }
-}
-
 /** @param most connections of all local users. @returns why it is refused */
 function overLimit(listener: ListenerState, uid: number, most: number): string | undefined {
   if (listener.kind === 'root') {
@@ -69,10 +56,10 @@ function overLimit(listener: ListenerState, uid: number, most: number): string |
 }
 
 /** Counts the connection until it is closed. */
-function takePlace(listener: ListenerState, uid: number, socket: Socket): void {
+function takePlace(listener: ListenerState, uid: number, connection: Connection): void {
   listener.connections += 1;
   listener.perUid.set(uid, (listener.perUid.get(uid) ?? 0) + 1);
-  socket.on('close', () => {
+  connection.on('close', () => {
     listener.connections -= 1;
     const left = (listener.perUid.get(uid) ?? 1) - 1;
     if (left > 0) listener.perUid.set(uid, left);
@@ -83,33 +70,32 @@ function takePlace(listener: ListenerState, uid: number, socket: Socket): void {
 export function createLoginServer(options: LoginServerOptions): LoginServer {
   const listeners: Listener[] = [];
   const logins = new Set<Conversation>();
-  const refusals = createRefusals(limits.refusedLingering);
+  const refusals = createRefusals<Buffer>(limits.refusedLingering);
   const pools = poolsFor(options.descriptors ?? Infinity);
   const loginPools = createLoginPools(pools);
   const refused = createLogAggregator(options.log, 'connections-refused', limits.unknownNamesInterval);
-  const refuse = (socket: Socket, why: string, uid: number): void => {
+  const refuse = (connection: Connection, why: string): void => {
     // One line now and then: a flood must not become a flood of log lines.
-    refused.add(`uid ${uid}: ${why}`);
-    refusals.send(socket, encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
+    refused.add(`uid ${connection.peerUid}: ${why}`);
+    refusals.send(connection, encodeDaemonFrame({ type: 'result', code: 'system-err', strip: 0 }));
   };
 
-  const accept = (listener: ListenerState, socket: Socket): void => {
-    const peer = knownPeer(socket, options.log);
-    if (peer === undefined) return;
-    const why = overLimit(listener, peer.uid, pools.user);
+  const accept = (listener: ListenerState, connection: Connection): void => {
+    const { peerUid } = connection;
+    const why = overLimit(listener, peerUid, pools.user);
     if (why !== undefined) {
-      refuse(socket, why, peer.uid);
+      refuse(connection, why);
       return;
     }
     // Only an accepted connection takes a slot: a refused one takes none from others.
-    takePlace(listener, peer.uid, socket);
+    takePlace(listener, peerUid, connection);
     // On pam-user.sock a uid can only log itself in, and has slots by its uid.
     const place = listener.kind === 'root' ? loginPools.connect(() => login.evict()) : undefined;
     const admit: Admit = (hello) => place?.admit(hello) ?? { admitted: true };
-    const origin = { host: options.host, socket: listener.kind, peerUid: peer.uid };
-    const login = new Conversation(createSocketLink(socket, origin), options, admit);
+    const origin = { host: options.host, socket: listener.kind, peerUid };
+    const login = new Conversation(createSocketLink(connection, origin), options, admit);
     logins.add(login);
-    socket.on('close', () => {
+    connection.on('close', () => {
       logins.delete(login);
       place?.leave();
     });
@@ -118,9 +104,10 @@ export function createLoginServer(options: LoginServerOptions): LoginServer {
   return {
     async listen(kind, where) {
       const state: ListenerState = { kind, perUid: new Map(), connections: 0 };
-      const listener = await openListener(where, {
-        connected: (socket) => accept(state, socket),
+      const listener = openListener(where, {
+        connected: (connection) => accept(state, connection),
         failed: (message) => options.log.error('accept-failed', { listener: kind, message }),
+        unidentified: (message) => options.log.error('peer-unknown', { message }),
       });
       listeners.push(listener);
       // Root passes every mode; another user could fill the backlog, which root would see as a dead daemon.

@@ -84,7 +84,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("localAccount", Napi::Function::New(env, findLocalAccount, "localAccount"));
   addSystem(env, exports);
   addLocks(env, exports);
-  addAcceptor(env, exports);
+  addConnections(env, exports);
   addSealing(env, exports);
   return exports;
 }

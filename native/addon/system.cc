@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "arguments.h"
+#include "descriptor.h"
 
 namespace sallyport {
 
@@ -83,6 +84,24 @@ Napi::Value notify(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, true);
 }
 
+/** listenAt(path, backlog) -> the descriptor of a Unix socket that listens there */
+Napi::Value listenAt(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = textOf(info[0], "the path");
+  const auto backlog = static_cast<int>(numberOf(info[1], "the backlog", INT32_MAX));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) throwErrno(env, ENAMETOOLONG, "the path of a socket");
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  Descriptor listening(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (listening.get() < 0) throwErrno(env, errno, "socket");
+  if (bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throwErrno(env, errno, "bind " + path);
+  }
+  if (listen(listening.get(), backlog) != 0) throwErrno(env, errno, "listen on " + path);
+  return Napi::Number::New(env, listening.release());
+}
+
 /** setDumpable(flag): without it no core file and no ptrace by the same uid shows the keys in memory. */
 void setDumpable(const Napi::CallbackInfo& info) {
   if (!info[0].IsBoolean()) throwArgument(info.Env(), "the flag must be true or false");
@@ -127,6 +146,7 @@ void exchange(const Napi::CallbackInfo& info) {
 
 void addSystem(Napi::Env env, Napi::Object exports) {
   exports.Set("peerCredentials", Napi::Function::New(env, peerCredentials, "peerCredentials"));
+  exports.Set("listenAt", Napi::Function::New(env, listenAt, "listenAt"));
   exports.Set("notify", Napi::Function::New(env, notify, "notify"));
   exports.Set("setDumpable", Napi::Function::New(env, setDumpable, "setDumpable"));
   exports.Set("becomeUser", Napi::Function::New(env, becomeUser, "becomeUser"));

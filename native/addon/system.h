@@ -8,8 +8,8 @@ namespace sallyport {
 void addSystem(Napi::Env env, Napi::Object exports);
 /** lockFile and lockIsHeld. */
 void addLocks(Napi::Env env, Napi::Object exports);
-/** acceptFrom. */
-void addAcceptor(Napi::Env env, Napi::Object exports);
+/** Connections. */
+void addConnections(Napi::Env env, Napi::Object exports);
 /** sealingKey, sealWith, openWith and hmacSha256. */
 void addSealing(Napi::Env env, Napi::Object exports);
 

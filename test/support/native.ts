@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -66,15 +66,27 @@ export async function compileSources(compilation: Compilation): Promise<string> 
 }
 
 interface Gyp {
-  readonly targets: readonly { readonly target_name: string; readonly sources: readonly string[] }[];
+  readonly targets: readonly {
+    readonly target_name: string;
+    readonly sources: readonly string[];
+    readonly defines?: readonly string[];
+  }[];
+}
+
+function targetOf(target: string): Gyp['targets'][number] {
+  const { targets } = JSON.parse(readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8')) as Gyp;
+  const found = targets.find(({ target_name }) => target_name === target);
+  if (found === undefined) throw new Error(`binding.gyp has no target ${target}`);
+  return found;
 }
 
 /** The sources of a program, as binding.gyp has them. */
 export function sourcesOf(target: string): readonly string[] {
-  const { targets } = JSON.parse(readFileSync(path.join(repoRoot, 'binding.gyp'), 'utf8')) as Gyp;
-  const sources = targets.find(({ target_name }) => target_name === target)?.sources;
-  if (sources === undefined) throw new Error(`binding.gyp has no target ${target}`);
-  return sources.map((source) => path.join(repoRoot, source));
+  return targetOf(target).sources.map((source) => path.join(repoRoot, source));
+}
+
+function definesOf(target: string): readonly string[] {
+  return targetOf(target).defines ?? [];
 }
 
 /** When a source of a program, or a header beside one, was last written. */
@@ -100,6 +112,41 @@ export function compileModule(directory: string, variant: Variant): Promise<stri
     variant,
     flags: ['-fPIC', '-shared', ...hardenedLink, `-Wl,--version-script=${map}`, '-lpam'],
   });
+}
+
+/** Compiles the addon with gcc's sanitizers, and a send(2) that takes only a part of what it is given. */
+export async function compileShortAddon(directory: string): Promise<string> {
+  const output = path.join(directory, 'sallyport_addon.node');
+  const include = path.join(path.dirname(path.dirname(realpathSync(process.execPath))), 'include/node');
+  const api = path.join(repoRoot, 'node_modules/node-addon-api');
+  const shim = path.join(directory, 'short_send.o');
+  const sanitizing = ['-fsanitize=address,undefined', '-fno-sanitize=vptr', '-fPIC'];
+  await run('gcc', [...sanitizers, ...sanitizing, '-c', path.join(nativeTests, 'short_send.c'), '-o', shim]);
+  await run('g++', [
+    '-std=c++17',
+    ...sanitizers,
+    ...sanitizing,
+    ...definesOf('sallyport_addon').map((define) => `-D${define}`),
+    '-DNODE_GYP_MODULE_NAME=sallyport_addon',
+    '-DBUILDING_NODE_EXTENSION',
+    `-I${include}`,
+    `-I${api}`,
+    ...sourcesOf('sallyport_addon'),
+    shim,
+    '-shared',
+    '-Wl,--wrap=send',
+    '-o',
+    output,
+  ]);
+  return output;
+}
+
+/** What a process that loads it has to load first. */
+export function sanitizerLibraries(): string {
+  const libraries = ['libasan.so', 'libubsan.so'];
+  return libraries
+    .map((name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim())
+    .join(' ');
 }
 
 /** build/Release/pam_sallyport.so, when it is there and newer than its sources. */

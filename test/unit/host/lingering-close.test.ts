@@ -20,7 +20,7 @@ afterEach(() => {
 
 /** A client of a server that refuses everybody, and what became of what it wrote after the answer. */
 async function refusedBy(
-  refusals: LingeringConnections,
+  refusals: LingeringConnections<string>,
 ): Promise<{ client: Socket; written: Error | null | undefined }> {
   const socket = path.join(directory, 'socket');
   server = createServer({ allowHalfOpen: true }, (one) => refusals.send(one, 'no')).listen(socket);
