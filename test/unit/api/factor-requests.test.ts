@@ -4,7 +4,7 @@ import * as schema from '../../../daemon/api/schema.ts';
 import type { CeremonyBody, EnrolBody } from '../../../daemon/api/views.ts';
 import { kinds, type NewFactorJson } from '../../../daemon/factors/kinds.ts';
 import { formerBypass, formerCeremony, formerEnrol } from '../factors/former/requests.ts';
-import { assertSameReads } from '../factors/former/same.ts';
+import { assertSameReads, formerKinds } from '../factors/former/same.ts';
 
 const seed = 'AAAAAAAAAAAAAAAAAAAAAA==';
 const otp = { secret: seed, digits: 6, algorithm: 'sha1' } as const;
@@ -48,7 +48,8 @@ function inBytes(read: object): object {
 }
 
 describe('a request for a new factor', () => {
-  for (const sample of enrolSamples)
+  const formerSamples = enrolSamples.filter(({ kind }) => formerKinds.includes(kind));
+  for (const sample of formerSamples)
     it(`of kind ${sample.kind} is what one schema for all kinds accepted: ${Object.keys(sample).length} fields`, () => {
       const before = (input: unknown) => inBytes(schema.check(formerEnrol, input));
       assertSameReads(before, schema.readEnrol, [sample]);
@@ -56,10 +57,10 @@ describe('a request for a new factor', () => {
 
   it('may become one of another kind', () => {
     const before = (input: unknown) => inBytes(schema.check(formerEnrol, input));
-    const mixed = enrolSamples.flatMap((one) =>
-      Object.keys(kinds).map((kind) => ({ ...one, kind, validation: 'local' })),
+    const mixed = formerSamples.flatMap((one) =>
+      formerKinds.map((kind) => ({ ...one, kind, validation: 'local' })),
     );
-    for (const input of [...mixed, {}, [], null, 'totp', { kind: 'grid' }, { kind: 1 }])
+    for (const input of [...mixed, {}, [], null, 'totp', { kind: 'none' }, { kind: 1 }])
       assert.deepEqual(outcome(schema.readEnrol, input), outcome(before, input), JSON.stringify(input));
   });
 
@@ -131,6 +132,6 @@ function outcome(read: (input: unknown) => unknown, input: unknown): unknown {
   try {
     return read(input);
   } catch (error) {
-    return error instanceof Error ? error.message : error;
+    return error instanceof Error ? error.message.replace(/must be \(.*\)/, 'must be …') : error;
   }
 }

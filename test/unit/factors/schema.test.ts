@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import { factorSchema, kinds, portableSchema } from '../../../daemon/factors/kinds.ts';
 import { formerPortable } from './former/portable.ts';
-import { assertSame } from './former/same.ts';
+import { assertSame, formerKinds } from './former/same.ts';
 import { formerFactor } from './former/store.ts';
 
 const base = { id: 'f1', name: 'pixel-7', created: 1_600_000_000_000, enabled: true } as const;
@@ -68,7 +68,7 @@ const samples: Readonly<Record<keyof typeof kinds, readonly object[]>> = {
 };
 
 describe('what the store accepts as a factor', () => {
-  for (const [kind, records] of Object.entries(samples))
+  for (const [kind, records] of Object.entries(samples).filter(([kind]) => formerKinds.includes(kind)))
     it(`is for ${kind} what one schema for all kinds accepted`, () => {
       assertSame(formerFactor, factorSchema, records);
     });
@@ -76,9 +76,11 @@ describe('what the store accepts as a factor', () => {
   it('names each kind by its key in the table, and by no other', () => {
     for (const [name, kind] of Object.entries(kinds)) {
       assert.equal(kind.kind, name);
-      for (const [other, records] of Object.entries(samples))
+      for (const [other, records] of Object.entries(samples)) {
+        assert.ok(records.length > 0, other);
         for (const record of records)
           assert.equal(v.is(kind.schema, record), other === name, `${name} ${other}`);
+      }
     }
   });
 });
@@ -113,7 +115,7 @@ const portables: Readonly<Partial<Record<keyof typeof kinds, readonly object[]>>
 };
 
 describe('what is accepted from other systems', () => {
-  for (const [kind, records] of Object.entries(portables))
+  for (const [kind, records] of Object.entries(portables).filter(([kind]) => formerKinds.includes(kind)))
     it(`is for ${kind} what one schema for all kinds accepted`, () => {
       assertSame(formerPortable, portableSchema, records);
     });
