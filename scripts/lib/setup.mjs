@@ -16,8 +16,8 @@ const spoken = {
 };
 
 /**
- * Installs what a command needs, after saying why. At a terminal it always asks first; without one, it installs only for root and in CI.
- * change it.
+ * Installs what a command needs, after saying why. At a terminal it asks first, except in CI; without one it
+ * installs npm's packages, and Debian's only as root.
  * @param {'start' | 'test' | 'long' | 'bench' | 'package'} command
  */
 export async function setUp(command) {
