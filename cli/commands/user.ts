@@ -101,7 +101,7 @@ function show(output: Output, user: UserView): void {
   output.facts([
     ['user', user.account],
     ['uid', user.uid === undefined ? '' : String(user.uid)],
-    ['made for uid', user.recordUid === undefined ? '' : `${user.recordUid}, of another person`],
+    ['created for uid', user.recordUid === undefined ? '' : `${user.recordUid}, of another person`],
     ['realm', realm === undefined ? (user.realmProblem ?? '') : `${realm.name} (line ${realm.line})`],
     ['requires', realm === undefined ? '' : [realm.require].flat().join(',')],
     ['failed codes', String(lock.codes)],

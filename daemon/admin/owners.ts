@@ -116,7 +116,7 @@ async function tryMove(
 }
 
 function otherUid({ account, uid }: AccountRecord, owner: Account): string {
-  const was = uid === undefined ? 'without a recorded uid' : `made for uid ${uid}`;
+  const was = uid === undefined ? 'without a recorded uid' : `created for uid ${uid}`;
   return `the factors of ${account}, ${was}, would let their owner log in as ${owner.name}, uid ${owner.uid}: confirm only if that is the same person`;
 }
 

@@ -150,7 +150,7 @@ function takeOne(
 export function importingOf(moved: PortableFactor): Importing<FactorRecord, PortableFactor> {
   const { importing } = kindOf(moved);
   if (importing === undefined)
-    throw new SallyportError('internal', `${moved.kind} comes from nowhere: a defect`);
+    throw new SallyportError('internal', `internal error: no import of ${moved.kind}; please report this`);
   return importing;
 }
 

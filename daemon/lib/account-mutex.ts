@@ -48,5 +48,5 @@ export async function settled<T>(
     if (!(said instanceof Outside)) return said;
     await said.fetch();
   }
-  throw new SallyportError('conflict', 'the account was changed again and again meanwhile; try once more');
+  throw new SallyportError('conflict', 'concurrent changes; try again');
 }

@@ -193,7 +193,7 @@ async function accountIn(
   const found = await accounts.byName(name, []);
   if (found.status === 'found') return found.account.name;
   if ((await admin.recordOwner(name)) !== undefined) return name;
-  throw new SallyportError('no-such-account', 'there is no such account; check the name with: getent passwd');
+  throw new SallyportError('no-such-account', `account "${name}" not found; check: getent passwd ${name}`);
 }
 
 const unavailable = (): never => {

@@ -17,27 +17,29 @@ export const options: readonly { readonly flags: string; readonly about: string 
   { flags: '--config FILE', about: `the configuration, by default ${defaultConfigFile}` },
   {
     flags: '--init',
-    about: 'lay out configuration, master key and store; with --root DIR all of it below one directory',
+    about: 'create the configuration, master key and store; with --root DIR, all of it below one directory',
   },
   {
     flags: '--user NAME',
-    about: `with --init, by root: the account that sallyportd runs as, which gets key and store; by default ${daemonUser}, where there is such an account`,
+    about: `with --init, as root: the account that sallyportd runs as, which will own key and store; by default ${daemonUser} if it exists`,
   },
   { flags: '--check', about: 'read the configuration, name every problem in it, and change nothing' },
   {
     flags: '--restore',
     about:
-      'make a store out of the backup that comes on standard input; with --dry-run, --ignore-store, --generate-key and --master-key FILE as in "sallyport restore"',
+      'create a store from the backup on standard input; with --dry-run, --ignore-store, --generate-key and --master-key FILE as in "sallyport restore"',
   },
-  { flags: '--check-store', about: 'read all of a store that no daemon has open, and change nothing' },
+  {
+    flags: '--check-store',
+    about: 'read a store completely while sallyportd is stopped, and change nothing',
+  },
   {
     flags: '--repair-store',
-    about:
-      'make a new store out of what can be read of it; with --reset-account USER without the account named',
+    about: 'rebuild the store from readable records; with --reset-account USER, without that account',
   },
   {
     flags: '--replaced-stores',
-    about: 'name the stores that others took the place of; with --discard remove them',
+    about: 'list replaced stores; with --discard, remove them',
   },
   {
     flags: '--offline',

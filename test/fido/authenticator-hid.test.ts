@@ -61,13 +61,13 @@ describe('CBOR', () => {
     assert.deepEqual([...map.keys()], [2, 300, -1, '', 'a', 'bb']);
   });
 
-  it('goes there and back', () => {
+  it('is read back', () => {
     const numbers = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 40, -1, -24, -25, -257];
     const value = [...numbers, 'é', true, false, null, Buffer.alloc(300, 5), [[]], new Map([[1, [2]]])];
     assert.deepEqual(decode(encode(value)), value);
   });
 
-  it('is refused when it is longer than need be, out of order, short or too much', () => {
+  it('is rejected when it is longer than necessary, out of order, short or too long', () => {
     for (const hex of ['1801', '190001', 'a202010101', '43ff', 'a101', '0000', '5f', 'c001', 'f90000', '']) {
       assert.throws(() => decode(Buffer.from(hex, 'hex')), /./, hex);
     }
@@ -75,7 +75,7 @@ describe('CBOR', () => {
 });
 
 describe('CTAPHID', () => {
-  it('says what a key can', async (t) => {
+  it('reports what a key can do', async (t) => {
     const kinds = { both: capability.cbor, fido2: capability.cbor | capability.noMsg, u2f: 0 } as const;
     for (const kind of ['both', 'fido2', 'u2f'] as const) {
       const { capabilities, key } = await plugged(t, { kind });
@@ -84,7 +84,7 @@ describe('CTAPHID', () => {
     }
   });
 
-  it('gives back what is sent, in as many parts as it takes', async (t) => {
+  it('returns what is sent, in as many parts as needed', async (t) => {
     const { client, channel } = await plugged(t);
     for (const length of [0, 1, 57, 58, 116, 117, 7609]) {
       const payload = randomBytes(length);
@@ -93,7 +93,7 @@ describe('CTAPHID', () => {
     assert.equal((await client.ask(channel, hid.wink)).command, hid.wink);
   });
 
-  it('refuses what is out of order, too long, of no channel or not known', async (t) => {
+  it('rejects messages out of order, too long, of no channel or unknown', async (t) => {
     const { client, channel } = await plugged(t, { kind: 'fido2' });
     const [first, , third] = fragments(channel, hid.ping, randomBytes(200));
     assert.ok(first !== undefined && third !== undefined);
@@ -115,7 +115,7 @@ describe('CTAPHID', () => {
     await failsWith(client, broadcast, hidError.invalidLength);
   });
 
-  it('is busy for others while it waits, and hears them afterwards', async (t) => {
+  it('is busy for others while it waits, and serves them afterwards', async (t) => {
     const { key, client, channel } = await plugged(t);
     const making = client.ctap2(channel, ctap2Command.makeCredential, makeRequest);
     await key.blinks();
@@ -128,7 +128,7 @@ describe('CTAPHID', () => {
     assert.equal((await other.ask(theirs.channel, hid.ping)).command, hid.ping);
   });
 
-  it('starts anew when a channel is opened again', async (t) => {
+  it('starts over when a channel is opened again', async (t) => {
     const { key, client, channel } = await plugged(t);
     client.send(channel, hid.cbor, Buffer.concat([Buffer.of(1), encode(makeRequest)]));
     await key.blinks();
@@ -141,7 +141,7 @@ describe('CTAPHID', () => {
 });
 
 describe('a key that waits for a touch', () => {
-  it('says so until it is touched', async (t) => {
+  it('reports it until it is touched', async (t) => {
     const { key, client, channel } = await plugged(t);
     const selecting = client.ctap2(channel, ctap2Command.selection);
     await key.blinks();
@@ -150,7 +150,7 @@ describe('a key that waits for a touch', () => {
     assert.deepEqual([client.keepalives[0], key.blinking, key.blinkCount], [2, false, 1]);
   });
 
-  it('takes a touch that came ahead without blinking', async (t) => {
+  it('accepts an earlier touch without blinking', async (t) => {
     const { key, client, channel } = await plugged(t);
     key.touch();
     assert.equal((await client.ctap2(channel, ctap2Command.selection)).status, status.ok);
@@ -170,19 +170,19 @@ describe('a key that waits for a touch', () => {
     );
   });
 
-  it('gives up in the end', async (t) => {
+  it('times out', async (t) => {
     const { client, channel } = await plugged(t, { userActionTimeout: 30 });
     const { status: code } = await client.ctap2(channel, ctap2Command.selection);
     assert.equal(code, status.userActionTimeout);
   });
 
-  it('says that it works, when it does', async (t) => {
+  it('reports processing', async (t) => {
     const { client, channel } = await plugged(t, { processing: 30, autoTouch: true });
     assert.equal((await client.ctap2(channel, ctap2Command.makeCredential, makeRequest)).status, status.ok);
     assert.equal(client.keepalives[0], 1);
   });
 
-  it('is pulled out, and comes back as it was', async (t) => {
+  it('is pulled out, and restored unchanged', async (t) => {
     const { key, client, channel } = await plugged(t);
     const making = client.ctap2(channel, ctap2Command.makeCredential, makeRequest);
     await key.blinks();
@@ -196,7 +196,7 @@ describe('a key that waits for a touch', () => {
     assert.equal((await again.ctap2(anew, ctap2Command.makeCredential, makeRequest)).status, status.ok);
   });
 
-  it('keeps blinking when its host is gone: nothing tells it', async (t) => {
+  it('keeps blinking when its host has ended: it is not notified', async (t) => {
     const { key, client, channel } = await plugged(t);
     client.send(channel, hid.cbor, Buffer.of(ctap2Command.selection));
     await key.blinks();
@@ -210,7 +210,7 @@ describe('a key that waits for a touch', () => {
 describe('a finger on the sensor', () => {
   const request = new Map([...makeRequest, [7, cborMap(['uv', true])]]);
 
-  it('that it does not know is refused, three times', async (t) => {
+  it('that is unknown is refused, three times', async (t) => {
     const { key, client, channel } = await plugged(t, { builtInUv: true });
     const codes: number[] = [];
     for (const finger of ['right', 'wrong', 'wrong', 'wrong', 'right'] as const) {
@@ -243,14 +243,14 @@ describe('CTAP2', () => {
     ['an empty proof, no PIN set', {}, changed([8, Buffer.alloc(0)], [9, 2]), status.pinNotSet],
   ];
   for (const [what, options, request, code] of refusals) {
-    it(`refuses to make with ${what}`, async (t) => {
+    it(`refuses to create with ${what}`, async (t) => {
       const { key, client, channel } = await plugged(t, { autoTouch: true, ...options });
       const answer = await client.ctap2(channel, ctap2Command.makeCredential, request);
       assert.deepEqual([answer.status, key.credentials.length], [code, 0]);
     });
   }
 
-  it('refuses what is not CBOR, and commands that it does not know', async (t) => {
+  it('refuses what is not CBOR, and unknown commands', async (t) => {
     const { client, channel } = await plugged(t);
     const codes = [];
     for (const hex of ['01', '01a1', '0101', '42', '0a'])

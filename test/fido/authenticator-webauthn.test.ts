@@ -63,7 +63,7 @@ async function authenticate(
 
 describe('credentials without a key', () => {
   for (const [name, algorithm] of Object.entries({ es256, eddsa, rs256 })) {
-    it(`of ${name} are verified, and what they assert`, async () => {
+    it(`of ${name} are verified, and so are their assertions`, async () => {
       const registered = await register({ algorithm });
       assert.equal(registered.info.fmt, 'packed');
       assert.equal(registered.info.aaguid.replaceAll('-', ''), defaultAaguid.toString('hex'));
@@ -74,21 +74,21 @@ describe('credentials without a key', () => {
       assert.equal((await authenticate(registered, { counter: 4711 })).authenticationInfo.newCounter, 4711);
     });
 
-    it(`of ${name} are refused when the signature is of something else`, async () => {
+    it(`of ${name} are rejected when the signature is of something else`, async () => {
       const registered = await register({ algorithm });
       assert.equal((await authenticate(registered, { wrongSignature: true })).verified, false);
       await assert.rejects(register({ algorithm, wrongSignature: true }), /not verified/);
     });
   }
 
-  it('say whether somebody was there, and who', async () => {
+  it('report user presence, and user verification', async () => {
     const registered = await register({ uv: false });
     assert.equal(registered.info.userVerified, false);
     assert.equal((await authenticate(registered, { uv: false })).authenticationInfo.userVerified, false);
     await assert.rejects(authenticate(registered, { up: false }), /present/i);
   });
 
-  it('hand back the user of a resident one', () => {
+  it('return the user of a resident one', () => {
     const data = clientData('webauthn.get', newChallenge(), origin);
     const user = { id: Buffer.from('alice') };
     const { credential } = makeCredential({ rpId, clientDataHash: data.hash, user, resident: true });
@@ -99,7 +99,7 @@ describe('credentials without a key', () => {
 });
 
 describe('attestation', () => {
-  it('may be none', async () => {
+  it('may be absent', async () => {
     const { info } = await register({ attestation: 'none' });
     assert.equal(info.fmt, 'none');
   });
@@ -125,7 +125,7 @@ describe('attestation', () => {
     });
   }
 
-  it('of packed holds its aaguid against the certificate', async () => {
+  it('of packed compares its aaguid with the certificate', async () => {
     const { certificate, privateKey } = newAttestationCertificate(newRoot(), Buffer.alloc(16, 7));
     await assert.rejects(
       register({ attestation: { fmt: 'packed', x5c: [certificate], privateKey } }),

@@ -28,7 +28,7 @@ before(async () => {
 
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Plugged in until the test ends, and touched by itself. */
+/** Plugged in until the test ends, and touched automatically. */
 async function plugged(t: TestContext, options: Partial<AuthenticatorOptions> = {}): Promise<Authenticator> {
   const key = await startAuthenticator({ socket, autoTouch: true, ...options });
   t.after(() => key.stop());
@@ -57,7 +57,7 @@ const verified = { made: '45', asserted: '05' };
 const open2 = `open ${good} fido2`;
 const openU2f = `open ${good}`;
 
-describe('libfido2 makes, asserts and verifies', () => {
+describe('libfido2 creates, asserts and verifies', () => {
   it('with a key of CTAP2.1', async (t) => {
     await plugged(t);
     assert.deepEqual(await probe(socket, 'info', ...round), [
@@ -82,12 +82,12 @@ describe('libfido2 makes, asserts and verifies', () => {
     assert.deepEqual(lines.slice(6), roundOf('packed', touchedOnly, 2));
   });
 
-  it('with one of U2F alone', async (t) => {
+  it('with one of only U2F', async (t) => {
     await plugged(t, { kind: 'u2f' });
     assert.deepEqual(await probe(socket, ...round), [openU2f, ...roundOf('fido-u2f', touchedOnly, 2)]);
   });
 
-  it('by U2F with a key that knows both, and by CTAP2 what was made so', async (t) => {
+  it('by U2F with a key that knows both, and by CTAP2 what was created so', async (t) => {
     await plugged(t);
     const lines = await probe(socket, 'force=u2f', ...round, 'exclude=1', 'make', 'force=fido2', 'assert');
     assert.deepEqual(lines.slice(1), [
@@ -105,13 +105,13 @@ describe('libfido2 makes, asserts and verifies', () => {
     });
   }
 
-  it("with a maker's certificate", async (t) => {
+  it("with a vendor's certificate", async (t) => {
     const { certificate, privateKey } = newAttestationCertificate(newRoot(), defaultAaguid);
     await plugged(t, { attestation: { fmt: 'packed', x5c: [certificate], privateKey } });
     assert.deepEqual((await probe(socket, ...round)).slice(1), roundOf('packed', touchedOnly, 2));
   });
 
-  it('but for what cannot be verified because nothing is attested', async (t) => {
+  it('except what cannot be verified without attestation', async (t) => {
     await plugged(t, { attestation: 'none' });
     assert.deepEqual((await probe(socket, 'make', 'verify-make', 'assert', 'verify-assert')).slice(1), [
       `make ${good}`,
@@ -146,7 +146,7 @@ describe('libfido2 makes, asserts and verifies', () => {
     assert.equal(key.credentials.length, 2, 'a resident credential takes the place of that of the same user');
   });
 
-  it('not with a key that holds none, nor again with one that holds one', async (t) => {
+  it('not with a key that stores none, nor again with one that has one', async (t) => {
     const key = await plugged(t);
     const lines = await probe(socket, 'make', 'exclude=1', 'make', 'rp=other.example', 'assert');
     assert.deepEqual(lines.slice(2), ['make FIDO_ERR_CREDENTIAL_EXCLUDED', 'assert FIDO_ERR_NO_CREDENTIALS']);
@@ -165,7 +165,7 @@ describe('libfido2 with a PIN', () => {
     });
   }
 
-  it('sets it and changes it', async (t) => {
+  it('is set and changed', async (t) => {
     await plugged(t);
     const steps = ['pin=1234', 'set-pin', 'old=1234', 'pin=2345', 'set-pin', 'make', 'pin=1234', 'make'];
     assert.deepEqual(await probe(socket, ...steps, 'pin=abc', 'old=2345', 'set-pin'), [
@@ -178,7 +178,7 @@ describe('libfido2 with a PIN', () => {
     ]);
   });
 
-  it('counts wrong ones: three until it is pulled out, eight in all', async (t) => {
+  it('is counted when wrong: three until it is pulled out, eight in all', async (t) => {
     const key = await plugged(t, { pin: '1234' });
     const wrong = ['pin=4321', 'make', 'make', 'make'];
     const invalid = 'make FIDO_ERR_PIN_INVALID';
@@ -201,19 +201,19 @@ describe('libfido2 with a PIN', () => {
     assert.deepEqual(lines.slice(1), [invalid, blocked, blocked, blocked]);
   });
 
-  it('forgets them when the right one comes', async (t) => {
+  it('resets the count when it is right', async (t) => {
     const key = await plugged(t, { pin: '1234' });
     await probe(socket, 'pin=4321', 'make', 'make', 'pin=1234', 'make');
     assert.equal(key.pinRetries, 8);
   });
 
-  it('needs one for new credentials of a key of CTAP2.0 that has one', async (t) => {
+  it('is needed for new credentials of a key of CTAP2.0 that has one', async (t) => {
     await plugged(t, { pin: '1234', version: '2.0' });
     assert.deepEqual(await probe(socket, 'make'), [open2, 'make FIDO_ERR_PIN_REQUIRED']);
   });
 
   for (const version of ['2.0', '2.1'] as const) {
-    it(`or with a finger instead, of CTAP${version}`, async (t) => {
+    it(`or a fingerprint instead, of CTAP${version}`, async (t) => {
       const key = await plugged(t, { version, builtInUv: true });
       assert.deepEqual((await probe(socket, 'uv=1', ...round)).slice(1), roundOf('packed', verified, 2));
       assert.equal(key.blinkCount, 2);
@@ -280,7 +280,7 @@ describe('libfido2 sees the counter', () => {
     assert.deepEqual(counters(await probe(socket, ...making)), ['counter 9']);
   });
 
-  it('of a clone go its own way', async (t) => {
+  it('of a clone diverge', async (t) => {
     const key = await plugged(t);
     await probe(socket, 'rk=1', 'make');
     const clone = await startAuthenticator({

@@ -13,7 +13,7 @@ const hashOf = (text: string) => createHash('sha256').update(text).digest();
 const credentialFor = (relyingParty: string, algorithm: CoseAlgorithm = es256) =>
   newCredential({ rpIdHash: hashOf(relyingParty), algorithm });
 
-/** What WebAuthn calls an attestation object, taken apart. */
+/** What WebAuthn calls an attestation object, in parts. */
 function opened({ attestationObject }: Made) {
   const map = decode(attestationObject);
   assert.ok(map instanceof Map);
@@ -51,7 +51,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       ['eddsa', eddsa],
       ['rs256', rs256],
     ] as const) {
-      it(`makes a credential and signs with it: ${name}`, async () => {
+      it(`creates a credential and signs with it: ${name}`, async () => {
         const keys = ring();
         const key = await keys.key({ algorithms: [cose] });
         const enrolment = keys.make({ algorithms: ['eddsa', 'es256', 'rs256'] });
@@ -87,7 +87,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       });
     }
 
-    it('takes the best algorithm that the key has', async () => {
+    it('uses the best algorithm of the key', async () => {
       const keys = ring();
       const key = await keys.key({ algorithms: [es256, eddsa], autoTouch: true });
       assert.equal((await keys.make({ algorithms: ['rs256', 'eddsa', 'es256'] }).outcome).kind, 'made');
@@ -95,7 +95,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       await keys.stop();
     });
 
-    it('asks a key that does not say what it can', async () => {
+    it('asks a key that does not report its algorithms', async () => {
       const keys = ring();
       const key = await keys.key({ version: '2.0', autoTouch: true });
       assert.equal((await keys.make({ algorithms: ['eddsa', 'es256'] }).outcome).kind, 'made');
@@ -126,7 +126,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       await keys.stop();
     });
 
-    it('keeps a resident credential', async () => {
+    it('creates a resident credential', async () => {
       const keys = ring();
       const key = await keys.key({ autoTouch: true });
       assert.equal((await keys.make({ resident: true }).outcome).kind, 'made');
@@ -179,7 +179,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       ],
     ] as const;
     for (const [what, options, ask, reason] of refusals) {
-      it(`says no at the touch, and not before: ${what}`, async () => {
+      it(`refuses at the touch, and not before: ${what}`, async () => {
         const keys = ring();
         const key = await keys.key(options);
         const call = ask(keys);
@@ -193,7 +193,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
     }
 
     for (const kind of ['fido2', 'u2f'] as const) {
-      it(`makes no second credential for an account: ${kind}`, async () => {
+      it(`creates no second credential for an account: ${kind}`, async () => {
         const keys = ring();
         const key = await keys.key({ kind });
         const held = credentialFor(rpId);
@@ -207,7 +207,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       });
     }
 
-    it('enrols a token of U2F, and asks it', async () => {
+    it('enrols a U2F device, and uses it', async () => {
       const keys = ring();
       const key = await keys.key({ kind: 'u2f' });
       const enrolment = keys.make({ userVerification: 'preferred' });
@@ -233,7 +233,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       await keys.stop();
     });
 
-    it('asks a token for what was made for an AppID, ids that it cannot have left out', async () => {
+    it('sends a device the credentials of an AppID, ids that it must include', async () => {
       const keys = ring();
       const key = await keys.key({ kind: 'u2f', autoTouch: true });
       const appId = 'https://login.example.org/app-id.json';
@@ -248,7 +248,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       await keys.stop();
     });
 
-    it('lists what is plugged in', async () => {
+    it('lists plugged-in keys', async () => {
       const keys = ring();
       await keys.key();
       await keys.key({ kind: 'u2f' });
@@ -259,7 +259,7 @@ for (const variant of ['plain', 'asan'] satisfies Variant[]) {
       await keys.stop();
     });
 
-    it('lists no control characters, whatever a key calls itself', async () => {
+    it('lists no control characters, whatever a key is called', async () => {
       const keys = ring();
       await keys.key({ label: 'a\u001b[1m\nb\u009b\u007fc Ключ 🔑' });
       const [found] = await keys.helper.list();

@@ -15,7 +15,7 @@ import {
 import { repoRoot } from '../support/native.ts';
 import { allowedCalls } from '../support/unit-calls.ts';
 
-/** The system calls that the unit leaves to the helper are those that it makes. */
+/** The system calls that the unit allows the helper are those that it makes. */
 const directory = scratch('fido-confined');
 const unit = readFileSync(path.join(repoRoot, 'pam-config/systemd/sallyport-fido@.service'), 'utf8');
 const isHere = spawnSync('systemd-analyze', ['--version']).error === undefined;
@@ -53,7 +53,7 @@ async function callsOf(helper: string, environment: Readonly<Record<string, stri
 }
 
 describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here' }, () => {
-  it('the helper makes no system call that is kept from it', async () => {
+  it('the helper makes no forbidden system call', async () => {
     const key = await startAuthenticator({
       socket: path.join(directory.path, 'key'),
       kind: 'u2f',
@@ -64,14 +64,14 @@ describe('under its unit', { skip: isHere ? false : 'systemd-analyze is not here
     const elsewhere = path.join(directory.path, 'openssl.cnf');
     const environment = { SALLYPORT_FIDO_DEVICES: key.socket, OPENSSL_CONF: elsewhere };
     const { names: made, text } = await callsOf(soft, environment);
-    // libcrypto was needed, and was told nothing by the environment.
+    // libcrypto was needed, and read nothing from the environment.
     assert.match(text, /openssl\.cnf/);
     assert.ok(!text.includes(elsewhere));
     assert.ok(made.has('clone3') || made.has('clone'), 'the threads were not seen');
     const { names: shippedMade } = await callsOf(shipped, {});
     const kept = [...made, ...shippedMade].filter((name) => !may.has(name));
     assert.deepEqual(kept, []);
-    // Sockets are the tests' alone.
+    // Only the tests use sockets.
     assert.ok(!shippedMade.has('socket'));
     await key.stop();
   });

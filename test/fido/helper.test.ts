@@ -11,7 +11,7 @@ import { field, frame } from '../support/fake-daemon.ts';
 import { number, scratch } from '../support/fido-rig.ts';
 import { until } from '../support/until.ts';
 
-/** The daemon's side, against helpers that do as they like. */
+/** The daemon's side, against helpers with arbitrary behaviour. */
 const directory = scratch('fido-helper');
 const servers: { close(): void }[] = [];
 after(() => {
@@ -19,7 +19,7 @@ after(() => {
   directory.remove();
 });
 
-/** Whether nobody reads what is written: the connection is gone, not only ended. */
+/** Whether the reader has closed: the connection is broken, not only ended. */
 async function letGo({ socket }: Fake): Promise<void> {
   await until(() => {
     const line = socket();
@@ -31,13 +31,13 @@ async function letGo({ socket }: Fake): Promise<void> {
 interface Fake {
   readonly helper: FidoHelper;
   readonly lines: string[];
-  /** All that came, and whether the stream ended. */
+  /** Everything received, and whether the stream ended. */
   readonly came: () => { readonly bytes: Buffer; readonly ended: boolean };
   readonly socket: () => Socket | undefined;
 }
 
 let count = 0;
-/** @param script what it says once it was asked */
+/** @param script what it sends after the request */
 async function fake(script: (socket: Socket) => void): Promise<Fake> {
   const chunks: Buffer[] = [];
   let ended = false;
@@ -91,8 +91,8 @@ async function answer(...frames: readonly Buffer[]) {
   return { ...rig, outcome, events };
 }
 
-describe('what the helper says', { concurrency: 4 }, () => {
-  it('comes to events and one outcome', async () => {
+describe('messages of the helper', { concurrency: 4 }, () => {
+  it('become events and one outcome', async () => {
     const { outcome, events, lines } = await answer(keys(0), keys(2), touch, asserted);
     assert.deepEqual(events, [{ kind: 'keys', count: 0 }, { kind: 'keys', count: 2 }, { kind: 'touch' }]);
     assert.deepEqual(outcome, {
@@ -104,7 +104,7 @@ describe('what the helper says', { concurrency: 4 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  it('is taken byte for byte as well', async () => {
+  it('are read byte for byte as well', async () => {
     const { helper } = await fake((socket) => {
       const bytes = Buffer.concat([touch, asserted]);
       const next = (at: number) => {
@@ -115,7 +115,7 @@ describe('what the helper says', { concurrency: 4 }, () => {
     assert.equal((await helper.assert(request(), () => undefined).outcome).kind, 'asserted');
   });
 
-  it('names each reason', async () => {
+  it('name each reason', async () => {
     const reasons = ['no-touch', 'no-key', 'wrong-key', 'excluded', 'no-pin', 'pin-blocked', 'unsupported'];
     for (const [index, reason] of [...reasons, 'key-full', 'key-failed', 'cancelled'].entries()) {
       const { outcome } = await answer(failed(index + 1));
@@ -130,7 +130,7 @@ describe('what the helper says', { concurrency: 4 }, () => {
     'no detail': failed(1, ''),
   };
   for (const [what, bytes] of Object.entries(longest)) {
-    it(`is taken: ${what}`, async () => {
+    it(`are accepted: ${what}`, async () => {
       const { outcome } = await answer(keys(8), bytes);
       assert.ok(outcome.kind === 'asserted' || outcome.reason === 'no-touch');
     });
@@ -163,7 +163,7 @@ describe('what the helper says', { concurrency: 4 }, () => {
     'an end in the middle': asserted.subarray(0, 20),
   };
   for (const [what, bytes] of Object.entries(violations)) {
-    it(`is refused, and the helper let go: ${what}`, async () => {
+    it(`are rejected, and the helper is closed: ${what}`, async () => {
       const rig = await fake((socket) => socket.end(bytes));
       const outcome = await rig.helper.assert(request(), () => undefined).outcome;
       assert.equal(outcome.kind === 'failed' && outcome.reason, 'helper-failed');
@@ -172,13 +172,13 @@ describe('what the helper says', { concurrency: 4 }, () => {
     });
   }
 
-  it('is bounded', async () => {
+  it('are bounded', async () => {
     const many = (much: number) => answer(...Array<Buffer>(much).fill(touch), asserted);
     assert.equal((await many(limits.fidoEvents - 1)).outcome.kind, 'asserted');
     assert.equal((await many(limits.fidoEvents)).outcome.kind, 'failed');
   });
 
-  it('lists keys, a clean name each, eight at the most', async () => {
+  it('list keys, a clean name each, eight at most', async () => {
     const listing = async (...fields: readonly Buffer[]) =>
       (await fake((socket) => socket.write(frame(0x61, ...fields)))).helper.list();
     assert.deepEqual(await listing(name('Yubico'), fido2(), name(''), fido2(0)), [
@@ -200,7 +200,7 @@ describe('what the helper says', { concurrency: 4 }, () => {
 });
 
 describe('a PIN', () => {
-  it('goes out once, for the question asked last, and is wiped', async () => {
+  it('is sent once, for the latest request, and is wiped', async () => {
     const { helper, came } = await fake((socket) => socket.write(Buffer.concat([wanted(1), wanted(7, 2)])));
     const events: FidoEvent[] = [];
     const call = helper.assert(request(), (event) => events.push(event));
@@ -222,7 +222,7 @@ describe('a PIN', () => {
     ]);
   });
 
-  it('that nobody asked for stays here and is wiped', async () => {
+  it('without a request is not sent, and wiped', async () => {
     const { helper, came } = await fake((socket) => socket.write(touch));
     let touched = false;
     const call = helper.assert(request(), () => {
@@ -250,7 +250,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
     await until(() => came().ended, 60_000);
   });
 
-  it('changes no outcome that is there', async () => {
+  it('does not change an existing outcome', async () => {
     const { helper } = await fake((socket) => socket.write(asserted));
     const call = helper.assert(request(), () => undefined);
     await call.outcome;
@@ -258,7 +258,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
     assert.equal((await call.outcome).kind, 'asserted');
   });
 
-  it('of a helper that is silent comes soon after its deadline', async () => {
+  it('of a silent helper follows soon after its deadline', async () => {
     const rig = await fake(() => undefined);
     const began = Date.now();
     const outcome = await rig.helper.assert(request(100), () => undefined).outcome;
@@ -267,12 +267,12 @@ describe('the end of a call', { concurrency: 4 }, () => {
     await letGo(rig);
   });
 
-  it('of a list that is late is an empty one', async () => {
+  it('of a late list is an empty one', async () => {
     const { helper } = await fake(() => undefined);
     assert.deepEqual(await helper.list(), []);
   });
 
-  it('of a helper that stays after its outcome is made', async () => {
+  it('of a helper that stays after its outcome is forced', async () => {
     const rig = await fake((socket) => socket.write(asserted));
     await rig.helper.assert(request(), () => undefined).outcome;
     await letGo(rig);
@@ -290,7 +290,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
     }
   });
 
-  it('comes with a program that is something else', async () => {
+  it('comes with a program that is not a helper', async () => {
     for (const program of ['/bin/true', '/bin/cat', '/usr/bin/yes']) {
       const helper = createFidoHelper({ where: { program }, log: createLog(() => undefined, false) });
       const outcome = await helper.assert(request(), () => undefined).outcome;
@@ -323,7 +323,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
     }, limits.fidoFarewell + 3_000);
   });
 
-  it('is there for a question that is too long to be asked', async () => {
+  it('is immediate for a request that is too long', async () => {
     const { helper } = await fake(() => undefined);
     const credentialIds = Array.from({ length: 64 }, () => Buffer.alloc(1_023));
     const long = { ...request(), groups: [{ rpId: 'example.org', credentialIds }] };

@@ -19,7 +19,7 @@ after(async () => {
 const right = '271828';
 const newOne = () => newCredential({ rpIdHash: createHash('sha256').update(rpId).digest() });
 
-/** A key that holds a credential, and the ring that it is on. */
+/** A key with a credential, and the directory that it is in. */
 async function holder(options: Omit<AuthenticatorOptions, 'socket'> = {}) {
   const keys = new KeyRing(program, directory.path);
   const credential = newOne();
@@ -33,7 +33,7 @@ const askedForPin = (key: Authenticator) =>
 describe('a PIN', { concurrency: 4 }, () => {
   for (const version of ['2.0', '2.1'] as const) {
     for (const userVerification of ['required', 'preferred'] as const) {
-      it(`is asked of the only key at once, once, and proves the user: ${userVerification}, CTAP ${version}`, async () => {
+      it(`is requested for the only key at once, once, and verifies the user: ${userVerification}, CTAP ${version}`, async () => {
         const { keys, key, credential, groups } = await holder({ pin: right, version });
         const call = keys.assert({ groups, userVerification });
         assert.deepEqual(await call.said('pin'), { kind: 'pin', why: 'first' });
@@ -56,7 +56,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     }
   }
 
-  it('is not asked for where it is discouraged', async () => {
+  it('is not requested if it is discouraged', async () => {
     const { keys, key, credential, groups } = await holder({ pin: right });
     const call = keys.assert({ groups });
     await key.blinks();
@@ -68,7 +68,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('is not asked of a key that has none, where it is but preferred', async () => {
+  it('is not requested for a key without one, if it is only preferred', async () => {
     const { keys, key, groups } = await holder();
     const call = keys.assert({ groups, userVerification: 'preferred' });
     await key.blinks();
@@ -77,7 +77,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('is missed at the touch where it is required', async () => {
+  it('is missed at the touch if it is required', async () => {
     const { keys, key, groups } = await holder();
     const call = keys.assert({ groups, userVerification: 'required' });
     await key.blinks();
@@ -87,7 +87,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('that is wrong is asked for again, with the tries left, then right', async () => {
+  it('that is wrong is requested again, with the attempts left, then accepted', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     const call = keys.assert({ groups, userVerification: 'required' });
     await call.said('pin');
@@ -100,7 +100,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('that no key can have costs no try', async () => {
+  it('that no key can have costs no attempt', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     const call = keys.assert({ groups, userVerification: 'required' });
     const impossible = ['', '123', 'x'.repeat(64), 'x'.repeat(300), '12\u000034'];
@@ -130,7 +130,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('has its tries told at once when they are few', async () => {
+  it('has its attempts reported at once when they are few', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     for (let tries = 8; tries > 5; tries--) {
       const call = keys.assert({ groups, userVerification: 'required' });
@@ -147,7 +147,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('makes a credential where the key asks for one, and is asked for once', async () => {
+  it('creates a credential if the key asks for one, and is requested once', async () => {
     for (const [options, resident] of [
       [{ version: '2.0' }, false],
       [{ makeCredUvNotRqd: false }, false],
@@ -166,7 +166,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     }
   });
 
-  it('is not needed for a credential where the key says so', async () => {
+  it('is not needed for a credential if the key says so', async () => {
     const keys = new KeyRing(program, directory.path);
     const key = await keys.key({ pin: right });
     const call = keys.make();
@@ -177,7 +177,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('of one of two keys is asked for after a touch of that key; the other one goes dark', async () => {
+  it('of one of two keys is requested after a touch of that key; the other one stops blinking', async () => {
     const { keys, key, credential, groups } = await holder({ pin: right });
     const other = await keys.key({ pin: '161803' });
     const token = await keys.key({ kind: 'u2f' });
@@ -203,7 +203,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('is not asked for again by a key that takes it and then talks rubbish', async () => {
+  it('is not requested again by a key that accepts it and then sends garbage', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     const call = keys.assert({ groups, userVerification: 'required' });
     await call.said('pin');
@@ -215,7 +215,7 @@ describe('a PIN', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('that comes late goes to no other key', async () => {
+  it('that arrives late is sent to no other key', async () => {
     const { keys, key, groups } = await holder({ pin: right });
     const other = await keys.key({ pin: '161803', plugged: false });
     const call = keys.assert({ groups, userVerification: 'required' });
@@ -236,8 +236,8 @@ describe('a PIN', { concurrency: 4 }, () => {
   });
 });
 
-describe('a credential that a key shows to nobody without verification', { concurrency: 4 }, () => {
-  it('is found after the PIN, where verification is required', async () => {
+describe('a credential that a key hides without verification', { concurrency: 4 }, () => {
+  it('is found after the PIN, if verification is required', async () => {
     const { keys, key, credential, groups } = await holder({ pin: right });
     key.credentials = [];
     const call = keys.assert({
@@ -256,7 +256,7 @@ describe('a credential that a key shows to nobody without verification', { concu
     await keys.stop();
   });
 
-  it('is found with the finger', async () => {
+  it('is found with the fingerprint', async () => {
     const { keys, key, credential, groups } = await holder({ builtInUv: true });
     key.credentials = [];
     const call = keys.assert({ groups, userVerification: 'required' });
@@ -267,7 +267,7 @@ describe('a credential that a key shows to nobody without verification', { concu
     await keys.stop();
   });
 
-  it('may not be there at all', async () => {
+  it('may not exist at all', async () => {
     const { keys, key, groups } = await holder({ pin: right, credentials: [] });
     const call = keys.assert({ groups, userVerification: 'required' });
     await call.said('pin');
@@ -294,8 +294,8 @@ describe('a credential that a key shows to nobody without verification', { concu
   });
 });
 
-describe('a finger', { concurrency: 4 }, () => {
-  it('takes the place of the PIN', async () => {
+describe('a fingerprint', { concurrency: 4 }, () => {
+  it('replaces the PIN', async () => {
     const { keys, key, credential, groups } = await holder({ builtInUv: true, pin: right });
     const call = keys.assert({ groups, userVerification: 'required' });
     await key.blinks();
@@ -327,7 +327,7 @@ describe('a finger', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('makes a credential', async () => {
+  it('creates a credential', async () => {
     const keys = new KeyRing(program, directory.path);
     const key = await keys.key({ builtInUv: true });
     const call = keys.make({ userVerification: 'required' });

@@ -20,7 +20,7 @@ import { until } from '../support/until.ts';
 /** What the helper reads, under the sanitizers. */
 const directory = scratch('fido-request');
 let program = '';
-/** A key that counts who comes to it. */
+/** A key that counts its users. */
 const device = path.join(directory.path, 'key');
 let visits = 0;
 const key = createServer((socket) => {
@@ -94,7 +94,7 @@ const body = (length: number) => {
   return whole;
 };
 
-/** A field whose length says more than there is. */
+/** A field whose length exceeds its content. */
 const overrun = (tag: number) => Buffer.from([tag, 0x00, 0x09, 1]);
 
 const bad: Readonly<Record<string, Buffer>> = {
@@ -157,9 +157,9 @@ const bad: Readonly<Record<string, Buffer>> = {
 };
 
 describe('a request', { concurrency: 4 }, () => {
-  for (const [what, bytes] of Object.entries(good)) it(`is taken: ${what}`, () => taken(bytes));
+  for (const [what, bytes] of Object.entries(good)) it(`is accepted: ${what}`, () => taken(bytes));
 
-  it('is taken in pieces', async () => {
+  it('is accepted in pieces', async () => {
     const helper = new RawHelper(program);
     for (const byte of makeFrame()) helper.send(Buffer.from([byte]));
     await helper.said('keys');
@@ -167,7 +167,7 @@ describe('a request', { concurrency: 4 }, () => {
   });
 });
 
-describe('a request is refused, and no device touched', () => {
+describe('a request is refused, and no device accessed', () => {
   for (const [what, bytes] of Object.entries(bad)) it(what, () => refused(bytes));
 
   it('cut off anywhere', async () => {
@@ -180,7 +180,7 @@ describe('a request is refused, and no device touched', () => {
   });
 });
 
-describe('while a call is under way', { concurrency: 4 }, () => {
+describe('during a call', { concurrency: 4 }, () => {
   const wrong: Readonly<Record<string, Buffer>> = {
     'a PIN that nobody asked for': pinFrame('123456'),
     'another request': assertFrame(),

@@ -40,8 +40,8 @@ after(() => {
 const tool = (name: string, file: string, ...args: readonly string[]) =>
   execFileSync(name, [...args, file], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
-describe('the helper that ships', { concurrency: 4 }, () => {
-  it('has no way to be given other devices', async () => {
+describe('the shipped helper', { concurrency: 4 }, () => {
+  it('cannot be given other devices', async () => {
     const key = await startAuthenticator({ socket, autoTouch: true });
     const ask = async (which: string) => {
       const helper = new RawHelper(which, hook).send(list());
@@ -56,7 +56,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
     await key.stop();
   });
 
-  it('holds no trace of it', () => {
+  it('contains no trace of test devices', () => {
     const traces = /SALLYPORT|getenv|fido_dev_set_io_functions|fido_dev_set_transport_functions|connect/;
     assert.match(readFileSync(soft, 'latin1'), /SALLYPORT_FIDO_DEVICES/);
     assert.doesNotMatch(readFileSync(program, 'latin1'), /SALLYPORT_/);
@@ -65,14 +65,14 @@ describe('the helper that ships', { concurrency: 4 }, () => {
     assert.doesNotMatch(symbols, traces);
   });
 
-  it('never turns on the log of libfido2, which would hold frames', () => {
+  it('never enables the log of libfido2, which would contain frames', () => {
     assert.doesNotMatch(
       tool('nm', program, '-D', '--undefined-only'),
       /fido_init|fido_set_log_handler|printf\b/,
     );
   });
 
-  it('is bound at once, lies anywhere, and has no stack to execute', () => {
+  it('is bound at once, position-independent, and has no executable stack', () => {
     assert.match(tool('readelf', program, '-d'), /BIND_NOW/);
     assert.match(tool('readelf', program, '-h'), /DYN/);
     assert.match(tool('readelf', program, '-lW'), /GNU_RELRO/);
@@ -88,7 +88,7 @@ describe('the helper that ships', { concurrency: 4 }, () => {
     for (const name of beside) assert.ok(built.has(path.join(fidoDirectory, name)), name);
   });
 
-  it('leaves no core, cannot be traced, gains no privileges, and forgets its environment', async () => {
+  it('leaves no core, cannot be traced, gains no privileges, and clears its environment', async () => {
     const copy = path.join(directory.path, 'copy');
     copyFileSync(soft, copy);
     chmodSync(directory.path, 0o755);
@@ -146,7 +146,7 @@ describe('the numbers of the protocol', () => {
     }
   });
 
-  it('bound the same things on both sides', () => {
+  it('have the same limits on both sides', () => {
     const same = {
       KEYS_MAX: limits.pluggedKeys,
       KEY_NAME_MAX: limits.keyNameLength,

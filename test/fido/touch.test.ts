@@ -57,7 +57,7 @@ describe('several keys', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('one of which is a token of U2F, that goes dark as well', async () => {
+  it('one of which is a U2F device, that stops blinking as well', async () => {
     const { keys, key, groups } = await holder();
     const token = await keys.key({ kind: 'u2f' });
     const call = keys.assert({ groups });
@@ -71,7 +71,7 @@ describe('several keys', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('the wrong one touched ends the call, whatever the others hold', async () => {
+  it('a touch of the wrong one ends the call, whatever the others contain', async () => {
     const { keys, key, groups } = await holder();
     const wrong = await keys.key();
     const call = keys.assert({ groups });
@@ -83,7 +83,7 @@ describe('several keys', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('more than fit are left alone', async () => {
+  it('beyond the limit are ignored', async () => {
     const { keys, key, groups } = await holder();
     for (let others = 0; others < 9; others++) await keys.key();
     const call = keys.assert({ groups });
@@ -96,7 +96,7 @@ describe('several keys', { concurrency: 4 }, () => {
   });
 });
 
-describe('keys that come and go', { concurrency: 4 }, () => {
+describe('keys that are plugged in and out', { concurrency: 4 }, () => {
   it('one that is plugged in later blinks too', async () => {
     const { keys, key, groups } = await holder({ plugged: false });
     const call = keys.assert({ groups });
@@ -109,7 +109,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('one that is pulled out half-way leaves the others', async () => {
+  it('one removed half-way leaves the others', async () => {
     const { keys, key, groups } = await holder();
     const other = await keys.key();
     const call = keys.assert({ groups });
@@ -122,7 +122,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
   });
 
   for (const kind of ['fido2', 'u2f'] as const) {
-    it(`the only one may come back: ${kind}`, async () => {
+    it(`the only one may be plugged in again: ${kind}`, async () => {
       const { keys, key, groups } = await holder({ kind });
       const call = keys.assert({ groups });
       await Promise.all([key.blinks(), call.said('touch')]);
@@ -137,7 +137,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     });
   }
 
-  it('the wrong one may come back too, and blinks again', async () => {
+  it('the wrong one may be plugged in again too, and blinks again', async () => {
     const { keys, key } = await holder();
     const call = keys.assert({ groups: groupOf(newOne()) });
     await key.blinks();
@@ -151,7 +151,7 @@ describe('keys that come and go', { concurrency: 4 }, () => {
     await keys.stop();
   });
 
-  it('a key whose own patience ends blinks again, and nothing more is said', async () => {
+  it('a key whose own time ends blinks again, and nothing more is reported', async () => {
     const { keys, key, groups } = await holder({ userActionTimeout: 100 });
     const wrong = await keys.key({ userActionTimeout: 100 });
     const call = keys.assert({ groups });
@@ -172,7 +172,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
   });
 
   for (const kind of ['fido2', 'u2f'] as const) {
-    it(`is the deadline, without a touch; the key goes dark: ${kind}`, async () => {
+    it(`is the deadline, without a touch; the key stops blinking: ${kind}`, async () => {
       const { keys, key, groups } = await holder({ kind });
       const call = keys.assert({ groups, deadline: 600 });
       await key.blinks();
@@ -183,7 +183,7 @@ describe('the end of a call', { concurrency: 4 }, () => {
     });
 
     for (const signal of [undefined, 'SIGTERM'] as const) {
-      it(`is a cancel; the key goes dark, the helper ends: ${kind}, ${signal ?? 'the end of the stream'}`, async () => {
+      it(`is a cancel; the key stops blinking, the helper ends: ${kind}, ${signal ?? 'the end of the stream'}`, async () => {
         const { keys, key, credential } = await holder({ kind });
         const request = assertFrame({ rpId: parts.rpId(rpId), id: parts.id(48) });
         key.credentials = [{ ...credential, id: Buffer.alloc(48, 9) }];
@@ -214,7 +214,7 @@ const faults: readonly (readonly [string, Misbehaviour])[] = [
 
 describe('a key that misbehaves', { concurrency: 8 }, () => {
   for (const [what, misbehaviour] of faults) {
-    it(`holds up neither the other key nor the end: ${what}`, async () => {
+    it(`delays neither the other key nor the end: ${what}`, async () => {
       const { keys, key, groups } = await holder();
       const bad = await keys.key({ credentials: key.credentials });
       bad.misbehaviour = misbehaviour;
@@ -225,7 +225,7 @@ describe('a key that misbehaves', { concurrency: 8 }, () => {
       await keys.stop();
     });
 
-    it(`alone ends the call in time: ${what}`, async () => {
+    it(`ends the call in time if it is the only one: ${what}`, async () => {
       const { keys, key, groups } = await holder();
       key.misbehaviour = misbehaviour;
       const call = keys.assert({ groups, deadline: 700 });
@@ -249,7 +249,7 @@ describe('a key that misbehaves', { concurrency: 8 }, () => {
     await keys.stop();
   });
 
-  it('floods on after the deadline, and the helper ends all the same', async () => {
+  it('keeps flooding after the deadline, and the helper ends anyway', async () => {
     const { keys, key, credential } = await holder();
     key.credentials = [{ ...credential, id: Buffer.alloc(48, 9) }];
     key.misbehaviour = { floodKeepalives: true };

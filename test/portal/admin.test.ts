@@ -25,7 +25,7 @@ async function asAdmin(): Promise<Visit> {
 }
 
 describe('the pages for administrators', () => {
-  it('are for nobody else', async () => {
+  it('are only for administrators', async () => {
     const { page, fake, enter, open, close } = await visit(browser);
     await enter(fake.person('alice'));
     assert.equal(await page.getByRole('link', { name: 'Administration' }).count(), 0);
@@ -89,7 +89,7 @@ describe('the pages for administrators', () => {
     await close();
   });
 
-  it('give a bypass code to others, and see who is let off', async () => {
+  it('issue a bypass code, and show exempt accounts', async () => {
     const { page, fake, open, close } = await asAdmin();
     const until = Date.now() + 3_600_000;
     const bob = fake.person('bob', {
@@ -115,7 +115,7 @@ describe('the pages for administrators', () => {
     await close();
   });
 
-  it('leave root alone', async () => {
+  it('do not change root', async () => {
     const { page, fake, open, close } = await asAdmin();
     fake.person('root', { uid: 0 });
     await open('/admin/account?user=root');

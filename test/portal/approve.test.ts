@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => stopBrowser(browser));
 
-/** Somebody who is signed in and has a key that is plugged in. */
+/** A signed-in user with a plugged-in key. */
 async function withKey(): Promise<{ readonly there: Visit; readonly alice: FakePerson }> {
   const there = await visit(browser);
   const alice = there.fake.person('alice');
@@ -31,8 +31,8 @@ async function withKey(): Promise<{ readonly there: Visit; readonly alice: FakeP
   return { there, alice };
 }
 
-describe('the page of a login that waits', () => {
-  it('shows who, where, from where and the number, and approves with the key', async () => {
+describe('the page of a login that awaits approval', () => {
+  it('shows account, service, source and number, and approves with the key', async () => {
     const { there, alice } = await withKey();
     const { page, fake, open, close } = there;
     const { id } = fake.approval(alice);
@@ -43,15 +43,15 @@ describe('the page of a login that waits', () => {
     assert.ok(size >= 60);
     assert.equal(await page.getByRole('alert').count(), 0);
     await page.getByRole('button', { name: 'Approve with security key' }).click();
-    await page.getByText('The login goes on.').waitFor();
+    await page.getByText('Return to your login').waitFor();
     assert.doesNotMatch(await page.getByRole('main').innerText(), /Approved\.\s*Approved/);
     assert.equal(fake.state.approvals.get(id)?.outcome, 'approved');
     await open(`/approve#${id}`);
-    await page.getByText('There is no such request, or not any more.').waitFor();
+    await page.getByText('This login no longer waits for approval. Start it again.').waitFor();
     await close();
   });
 
-  it('warns loudly of a login from elsewhere, and denies it without signing in', async () => {
+  it('warns of a login from elsewhere, and denies it without signing in', async () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'), { elsewhere: true, source: '203.0.113.9' });
     await open(`/approve#${id}`);
@@ -59,12 +59,12 @@ describe('the page of a login that waits', () => {
     assert.match(await alarm.innerText(), /comes from a different address/);
     assert.match(await alarm.innerText(), /203\.0\.113\.9/);
     await page.getByRole('button', { name: 'Deny' }).click();
-    await page.getByText('The login was ended.').waitFor();
+    await page.getByText('If you did not start this login').waitFor();
     assert.equal(fake.state.approvals.get(id)?.outcome, 'denied');
     await close();
   });
 
-  it('says that a request has run out', async () => {
+  it('says that a request has expired', async () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'), { expires: Date.now() + 300 });
     await open(`/approve#${id}`);
@@ -74,8 +74,8 @@ describe('the page of a login that waits', () => {
   });
 });
 
-describe('a login that comes by itself', () => {
-  it('shows in every page, and its number has to be typed', async () => {
+describe('a login announced by itself', () => {
+  it('is shown on every page, and its number must be typed', async () => {
     const { there, alice } = await withKey();
     const { page, fake, close } = there;
     const approval = fake.approval(alice);
@@ -89,13 +89,13 @@ describe('a login that comes by itself', () => {
     assert.equal(await approve.isDisabled(), true);
     await dialog.getByLabel('Number at the prompt').fill('47');
     await approve.click();
-    await dialog.getByText('The login goes on.').waitFor();
+    await dialog.getByText('Return to your login').waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();
     await page.getByText('Login awaiting approval:').waitFor({ state: 'detached' });
     await close();
   });
 
-  it('is not told of by a banner on the page that shows it', async () => {
+  it('is not announced by a banner on the page that shows it', async () => {
     const { there, alice } = await withKey();
     const { page, fake, open, close } = there;
     const approval = fake.approval(alice);
@@ -107,7 +107,7 @@ describe('a login that comes by itself', () => {
     await close();
   });
 
-  it('is over after one wrong number', async () => {
+  it('ends after one wrong number', async () => {
     const { there, alice } = await withKey();
     const { page, fake, close } = there;
     const approval = fake.approval(alice);
@@ -116,7 +116,7 @@ describe('a login that comes by itself', () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Number at the prompt').fill('11');
     await page.keyboard.press('Enter');
-    await dialog.getByText('That is not the number at the prompt.').waitFor();
+    await dialog.getByText('Wrong number.').waitFor();
     assert.equal(await dialog.getByRole('button', { name: 'Approve with security key' }).count(), 0);
     assert.equal(fake.state.approvals.get(approval.id)?.outcome, 'refused');
     await close();

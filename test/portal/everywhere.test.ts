@@ -20,7 +20,7 @@ after(() => stopBrowser(browser));
 
 const dark = { colorScheme: 'dark' as const, viewport: { width: 360, height: 740 } };
 
-/** All that a page can hold at once. */
+/** Everything that a page can contain at once. */
 async function furnished(options = {}): Promise<Visit> {
   const there = await visit(browser, options);
   const { fake, enter } = there;
@@ -64,7 +64,7 @@ describe('each page', () => {
     ['light, on a desktop', {}],
     ['dark, on a phone', dark],
   ] as const)
-    it(`keeps nobody out (${how}): axe-core finds nothing serious, and nothing runs out of the screen`, async () => {
+    it(`is accessible (${how}): axe-core finds nothing serious, and nothing overflows the screen`, async () => {
       const { page, fake, open, close } = await furnished(options);
       for (const { at, heading } of pages) {
         await open(at);
@@ -91,7 +91,7 @@ describe('each page', () => {
     });
 });
 
-/** Words of cells that stand in more than one line. */
+/** Words of cells that take more than one line. */
 const brokenWords = `[...document.querySelectorAll('.list tbody td')].flatMap((cell) => {
   const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
   const broken = [];
@@ -109,7 +109,7 @@ const cellsThatOverflow = `[...document.querySelectorAll('.list tbody > tr, .lis
 
 describe('tables of usual content', () => {
   for (const width of [390, 1280])
-    it(`break inside no word, and stay in their place (${width})`, async () => {
+    it(`break inside no word, and keep their position (${width})`, async () => {
       const { page, fake, open, close } = await furnished({ viewport: { width, height: 844 } });
       fake.person('benedikt.hofmann', {
         factors: [newTotp('phone'), newFactor('yubikey', 'spare'), newRecovery(['AAAAA'])],
@@ -141,7 +141,7 @@ describe('tables of usual content', () => {
       await close();
     });
 
-  it('tell an account that lacks what its realm requires from one that does not', async () => {
+  it('distinguish an account that lacks what its realm requires from one that does not', async () => {
     const { page, fake, enter, open, close } = await visit(browser);
     const alice = fake.person('alice', { admin: true, require: ['totp', 'webauthn'] });
     fake.person('bob', { require: ['totp'], factors: [newRecovery(['AAAAA'])] });
@@ -165,7 +165,7 @@ describe('tables of usual content', () => {
   });
 });
 
-describe('whatever others have written', () => {
+describe('text written by others', () => {
   it('is text, and never HTML', async () => {
     const { page, fake, enter, open, close } = await visit(browser);
     const html = '<img src=x onerror="document.title=1"><b>bold</b><script>document.title=2</script>';

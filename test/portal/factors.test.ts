@@ -74,7 +74,7 @@ describe('the user guide of the requirement document', () => {
 });
 
 describe('the TOTP dialog', () => {
-  it('says at the right field what is wrong', async () => {
+  it('shows errors at the right field', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [] });
     await enter(alice);
@@ -100,8 +100,8 @@ describe('the TOTP dialog', () => {
     assert.equal(await add.isDisabled(), true);
     await field('Verification code').fill(totp(secret));
     await add.click();
-    await page.getByText('Account name or password is wrong.').waitFor();
-    assert.match((await reported('Password')) ?? '', /wrong/);
+    await page.getByText('Incorrect account name or password.').waitFor();
+    assert.match((await reported('Password')) ?? '', /Incorrect/);
     assert.equal(alice.factors.length, 1);
 
     await field('Password').fill(alice.password);
@@ -123,7 +123,7 @@ describe('the TOTP dialog', () => {
     await close();
   });
 
-  it('randomizes the secret, and draws user name and issuer into the code', async () => {
+  it('randomizes the secret, and includes user name and issuer in the code', async () => {
     const { page, fake, enter, close } = await visit(browser);
     await enter(fake.person('alice'));
     await choose(page, 'Add', 'TOTP');
@@ -147,7 +147,7 @@ describe('the TOTP dialog', () => {
     await close();
   });
 
-  it('asks for an existing factor in the same dialog when five minutes are over', async () => {
+  it('asks for an existing factor in the same dialog after five minutes', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const old = newSecret();
     const alice = fake.person('alice', { factors: [newTotp('old phone', old), newRecovery(['AAAAA'])] });
@@ -164,7 +164,7 @@ describe('the TOTP dialog', () => {
     const existing = dialog.getByRole('group').getByLabel('Verification code');
     await existing.fill('000000');
     await add.click();
-    await dialog.getByText('That was not right. Try again.').waitFor();
+    await dialog.getByText('Incorrect code.').waitFor();
     await existing.fill(totp(old));
     await add.click();
     await page.getByText('“new phone” was added.').waitFor();
@@ -172,7 +172,7 @@ describe('the TOTP dialog', () => {
     await close();
   });
 
-  it('can be done by keyboard alone', async () => {
+  it('can be used with only the keyboard', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice');
     await enter(alice);
@@ -220,7 +220,7 @@ describe('the TOTP dialog', () => {
     await page.getByLabel('Verification code').focus();
     await press('Enter');
     await page.getByText('“keyboard” was added.').waitFor();
-    // What is offered next can be put off with Escape, and the focus is where it was.
+    // The next offer can be dismissed with Escape, and the focus is where it was.
     await page.getByRole('dialog').waitFor();
     await press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -229,7 +229,7 @@ describe('the TOTP dialog', () => {
 });
 
 describe('the security key dialog', () => {
-  it('adds a key, knows it again, and lets a cancelled touch be tried again', async () => {
+  it('adds a key, recognises it again, and allows a retry after a cancelled touch', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newRecovery(['AAAAA'])] });
     await enter(alice);
@@ -248,7 +248,7 @@ describe('the security key dialog', () => {
     await dialog.getByText('That security key is already added.').waitFor();
     await page.keyboard.press('Escape');
 
-    // Nobody touches it, and the page gives up: as when the browser's own dialog is cancelled.
+    // It is not touched, and the page gives up: as when the browser's own dialog is cancelled.
     await key.touched(false);
     await page.evaluate(`
       const original = navigator.credentials.create.bind(navigator.credentials);
@@ -322,7 +322,7 @@ describe('recovery keys', () => {
     assert.equal(download.suggestedFilename(), 'sallyport-recovery-keys-alice.txt');
     assert.equal(readFileSync(await download.path(), 'utf8'), copied);
 
-    // On paper there is the sheet and nothing else.
+    // On paper there is only the sheet.
     await page.emulateMedia({ media: 'print' });
     assert.equal(await dialog.locator('.sheet').isVisible(), true);
     assert.equal(await dialog.getByRole('button', { name: 'Print' }).isVisible(), false);
@@ -339,7 +339,7 @@ describe('recovery keys', () => {
     await close();
   });
 
-  it('are counted, and a new set says that it ends the old one', async () => {
+  it('are counted, and a new set says that it replaces the old one', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const [first = '', ...others] = tenKeys().slice(0, 4);
     const alice = fake.person('alice', { factors: [newRecovery([first, ...others], { left: 3 })] });
@@ -354,7 +354,7 @@ describe('recovery keys', () => {
 });
 
 describe('the list', () => {
-  it('renames, disables, enables and removes, and asks before', async () => {
+  it('renames, disables, enables and removes, and asks first', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newTotp('phone'), newRecovery(['AAAAA'])] });
     await enter(alice);
@@ -379,7 +379,7 @@ describe('the list', () => {
     await close();
   });
 
-  it('asks an administrator once more where the last factor that is required would go', async () => {
+  it('asks an administrator again before the last required factor is removed', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const root = fake.person('root', { admin: true });
     const alice = fake.person('alice', {
@@ -399,7 +399,7 @@ describe('the list', () => {
     await close();
   });
 
-  it('shows what the server says against a change, and asks for the password when it has to', async () => {
+  it("shows the server's objection to a change, and asks for the password if needed", async () => {
     const { page, fake, enter, close } = await visit(browser);
     const secret = newSecret();
     const alice = fake.person('alice', { require: ['totp'], factors: [newTotp('phone', secret)] });
@@ -408,7 +408,7 @@ describe('the list', () => {
     await change(page, 'phone', 'Remove');
     const dialog = page.getByRole('dialog');
     const remove = dialog.getByRole('button', { name: 'Remove' });
-    // The page still takes changes to be free: the server's word counts.
+    // The page still assumes that changes need no confirmation: the server decides.
     await remove.click();
     await dialog.getByLabel('Password').fill(alice.password);
     await remove.click();
@@ -419,7 +419,7 @@ describe('the list', () => {
     await close();
   });
 
-  it('greys what the realm forbids, with the reason, and shows what is locked', async () => {
+  it('disables what the realm forbids, with the reason, and shows lockouts', async () => {
     const { page, fake, enter, close } = await visit(browser);
     const alice = fake.person('alice', {
       require: ['yubikey'],
@@ -450,7 +450,7 @@ describe('the list', () => {
 });
 
 describe('the secret of a new TOTP factor', () => {
-  it('opens in an app on the same device, is copied, and is seen whole in groups of four on a phone', async () => {
+  it('opens in an app on the same device, is copied, and is shown completely in groups of four on a phone', async () => {
     const { page, fake, enter, close } = await visit(browser, { viewport: { width: 390, height: 844 } });
     await enter(fake.person('alice'));
     await choose(page, 'Add', 'TOTP');

@@ -32,7 +32,7 @@ describe('signing in', () => {
     const code = page.getByLabel('Verification code');
     await code.fill('000000');
     await page.keyboard.press('Enter');
-    await page.getByText('That was not right. Try again.').waitFor();
+    await page.getByText('Incorrect code.').waitFor();
     await code.fill(totp(secret));
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
@@ -45,7 +45,7 @@ describe('signing in', () => {
     await close();
   });
 
-  it('refuses unknown names and wrong passwords in the same words', async () => {
+  it('refuses unknown names and wrong passwords with the same text', async () => {
     const { page, fake, open, close } = await visit(browser);
     fake.person('alice');
     const said: string[] = [];
@@ -60,7 +60,7 @@ describe('signing in', () => {
     await close();
   });
 
-  it('takes a recovery key where a code is asked for', async () => {
+  it('accepts a recovery key where a code is asked for', async () => {
     const { page, fake, signIn, close } = await visit(browser);
     const alice = fake.person('alice', { factors: [newTotp('phone'), newRecovery(['AAAAA-BBBBB'])] });
     await signIn(alice, 'AAAAA-BBBBB');
@@ -68,7 +68,7 @@ describe('signing in', () => {
     await close();
   });
 
-  it('takes a security key, and lets a cancelled touch be tried again', async () => {
+  it('accepts a security key, and allows a retry after a cancelled touch', async () => {
     const { page, fake, signIn, open, close } = await visit(browser);
     const alice = fake.person('alice');
     await signIn(alice);
@@ -85,7 +85,7 @@ describe('signing in', () => {
     await page.keyboard.type('alice');
     await page.getByLabel('Password').fill(alice.password);
     await page.keyboard.press('Enter');
-    // A key that was made by somebody else answers that it knows no such credential.
+    // Another user's key answers that it knows no such credential.
     const { credentials } = await key.cdp.send('WebAuthn.getCredentials', { authenticatorId: key.id });
     await key.cdp.send('WebAuthn.clearCredentials', { authenticatorId: key.id });
     await page.getByRole('button', { name: 'Use security key' }).click();
@@ -141,7 +141,7 @@ describe('signing in', () => {
     await close();
   });
 
-  it('goes on to the page that was wanted, and to none of another origin', async () => {
+  it('continues to the requested page, and never to another origin', async () => {
     const { page, fake, open, close } = await visit(browser);
     const admin = fake.person('root-admin', { admin: true });
     await open('/admin/audit');
@@ -159,13 +159,13 @@ describe('signing in', () => {
     await close();
   });
 
-  it('takes a link in the place of the password, which leaves the address bar at once', async () => {
+  it('accepts a link instead of the password, and removes it from the address bar at once', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     for (const [address, shown, button] of [
       ['/sign-in#link=once', '/sign-in', 'Continue'],
       ['/invite#invited', '/invite', 'Continue'],
-      // As earlier versions made them.
+      // As earlier versions created them.
       ['/sign-in?link=once', '/sign-in', 'Continue'],
       ['/invite/invited', '/invite', 'Continue'],
     ] as const) {
@@ -182,7 +182,7 @@ describe('signing in', () => {
       await page.getByLabel('Account name').fill('alice');
       await page.getByRole('button', { name: button }).click();
       await page.getByRole('heading', { name: 'My second factors' }).waitFor();
-      // There may be no password: none is asked for while the link's own proof is fresh.
+      // There may be no password: none is asked for while the verification by link is fresh.
       await choose(page, 'Add', 'TOTP');
       await page.getByRole('dialog').waitFor();
       assert.equal(await page.getByLabel('Password').count(), 0);
@@ -194,7 +194,7 @@ describe('signing in', () => {
 });
 
 describe('a link', () => {
-  it('that is opened in a page that shows another one takes its place', async () => {
+  it('opened in a page that shows another one replaces it', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     fake.state.links.set('second', alice);
@@ -210,7 +210,7 @@ describe('a link', () => {
     await close();
   });
 
-  it('of an approval leaves the address bar too', async () => {
+  it('of an approval is removed from the address bar too', async () => {
     const { page, fake, open, close } = await visit(browser);
     const { id } = fake.approval(fake.person('alice'));
     await open(`/approve#${id}`);
@@ -223,7 +223,7 @@ describe('a link', () => {
 });
 
 describe('an invite', () => {
-  it('that was used shows no page of welcome', async () => {
+  it('that was used shows no welcome page', async () => {
     const { page, open, close } = await visit(browser);
     await open('/invite#used');
     await page.getByRole('heading', { name: 'Welcome' }).waitFor();
@@ -237,7 +237,7 @@ describe('an invite', () => {
     await close();
   });
 
-  it('asks for the password where it does not stand for it, and not again for the first factor', async () => {
+  it('asks for the password if it needs one, and not again for the first factor', async () => {
     const { page, fake, open, close } = await visit(browser);
     const alice = fake.person('alice');
     fake.state.links.set('with-password-1', alice);
@@ -247,21 +247,21 @@ describe('an invite', () => {
     const password = page.getByLabel('Password');
     await password.fill('wrong');
     await page.keyboard.press('Enter');
-    await page.getByText('Account name or password is wrong.').waitFor();
+    await page.getByText('Incorrect password, or the link is invalid, used or expired.').waitFor();
     await password.fill(alice.password);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'My second factors' }).waitFor();
     await choose(page, 'Add', 'TOTP');
-    // Where enrolment is refused, the password alone proves nothing until there is a factor.
+    // Where enrolment is refused, the password is not enough until there is a factor.
     await page.getByRole('dialog').getByLabel('Verification code').waitFor();
     assert.equal(await page.getByRole('dialog').getByLabel('Password').count(), 0);
     await close();
   });
 });
 
-describe('a session that runs out half-way', () => {
+describe('a session that expires half-way', () => {
   for (const tell of [true, false])
-    it(`keeps what was typed, but no password (${tell ? 'the server says so' : 'the next request hears of it'})`, async () => {
+    it(`keeps what was typed, but no password (${tell ? 'the server reports it' : 'the next request reports it'})`, async () => {
       const { page, fake, signIn, close } = await visit(browser);
       const alice = fake.person('alice');
       await signIn(alice);

@@ -67,7 +67,7 @@ type Routes = {
 
 const minutes = 60_000;
 const site = { name: 'Sallyport', host: 'login.example.org', rpId: 'localhost' };
-const refused = () => new FakeError('sign-in-refused', 403, 'account name or password is wrong');
+const refused = () => new FakeError('sign-in-refused', 403, 'Incorrect account name or password.');
 
 export const fakeRoutes: Routes = {
   'GET /api/session': (call) => sessionView(sessionOf(call)),
@@ -77,10 +77,19 @@ export const fakeRoutes: Routes = {
     if (by === 'link') {
       const invited = call.state.links.get(link);
       if (person === undefined || invited !== person)
-        throw new FakeError('sign-in-refused', 403, 'the link is not good, or not any more');
+        throw new FakeError(
+          'sign-in-refused',
+          403,
+          'This link is invalid, used or expired. Request a new one.',
+        );
       if (link.startsWith('with-password') && password === undefined)
-        throw new FakeError('password-needed', 403, 'this link asks for the password too');
-      if (password !== undefined && person.password !== password) throw refused();
+        throw new FakeError('password-needed', 403, "the account's password is needed too");
+      if (password !== undefined && person.password !== password)
+        throw new FakeError(
+          'sign-in-refused',
+          403,
+          'Incorrect password, or the link is invalid, used or expired.',
+        );
       call.state.links.delete(link);
       return begin(call, person);
     }
@@ -107,7 +116,7 @@ export const fakeRoutes: Routes = {
     }
     return {
       id: call.path.id ?? '',
-      step: factorStep(call, person, call.path.id ?? '', 'That was not right. Try again.'),
+      step: factorStep(call, person, call.path.id ?? '', 'Incorrect code.'),
     };
   },
   'POST /api/confirm': (call) => {
@@ -144,7 +153,7 @@ export const fakeRoutes: Routes = {
       }
       case 'yubikey':
         if (!/^[cbdefghijklnrtuv]{44}$/.test(body.code))
-          throw new FakeError('wrong-code', 422, 'that is no touch of a YubiKey');
+          throw new FakeError('wrong-code', 422, 'not a YubiKey OTP; touch the key');
         return enrolled(person, newFactor('yubikey', name));
       default: {
         const keys = tenKeys();
@@ -207,16 +216,22 @@ export const fakeRoutes: Routes = {
     const { id: _, number, ...assertion } = call.body;
     if (number !== undefined && number !== approval.number) {
       approval.outcome = 'refused';
-      return { outcome: 'refused', text: 'That is not the number at the prompt. The request is over.' };
+      return { outcome: 'refused', text: 'Wrong number. The login was refused.' };
     }
     if (!(await signed(approval.person, approval.view.key, assertion, call.state.origin())))
-      return { outcome: 'refused', text: 'The key did not fit.' };
+      return { outcome: 'refused', text: 'This security key cannot approve this login.' };
     approval.outcome = 'approved';
-    return { outcome: 'approved', text: 'Approved. The login goes on. You can close this page.' };
+    return {
+      outcome: 'approved',
+      text: 'Approved. Return to your login; press Enter there if it asks for it.',
+    };
   },
   'POST /api/approvals/deny': (call) => {
     approvalOf(call).outcome = 'denied';
-    return { outcome: 'denied', text: 'The login was ended. If you did not start it, change your password.' };
+    return {
+      outcome: 'denied',
+      text: 'Denied. If you did not start this login, someone has your password: change it.',
+    };
   },
 
   'GET /api/users': (call) => {
@@ -372,7 +387,8 @@ function changed(person: FakePerson, before: FakeFactor, after: FakeFactor) {
 
 function factorOf(call: FakeCall, person: FakePerson): FakeFactor {
   const found = person.factors.find(({ id }) => id === call.path.factor);
-  if (found === undefined) throw new FakeError('no-such-factor', 404, 'there is no such factor any more');
+  if (found === undefined)
+    throw new FakeError('no-such-factor', 404, 'factor not found; run: sallyport factor list');
   return found;
 }
 
@@ -395,6 +411,6 @@ function nameIn(name: string, person: FakePerson): string {
 function approvalOf(call: FakeCall): FakeApproval {
   const approval = call.state.approvals.get(String(call.body.id));
   if (approval === undefined || approval.outcome !== undefined)
-    throw new FakeError('no-such-approval', 404, 'there is no such request, or not any more');
+    throw new FakeError('no-such-approval', 404, 'This login no longer waits for approval. Start it again.');
   return approval;
 }

@@ -24,7 +24,7 @@ describe('docs/reference/limits.md', () => {
     rows.flatMap(([, , cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name)),
   );
 
-  it('has a row for each limit of a pool, and names none that is not there', () => {
+  it('has a row for each limit of a pool, and names only existing ones', () => {
     const missing = Object.keys(poolLimits).filter((name) => !named.has(name));
     assert.deepEqual(missing, []);
     assert.deepEqual(
@@ -33,7 +33,7 @@ describe('docs/reference/limits.md', () => {
     );
   });
 
-  it('says of each who can fill it, why that harms no verified login, and which test tries it', () => {
+  it('states for each who can fill it, why that harms no verified login, and which test covers it', () => {
     assert.ok(rows.length >= 15, String(rows.length));
     for (const [, pool = '', , who = '', why = '', tried = ''] of rows) {
       assert.ok(who !== '' && why !== '', pool);
@@ -53,12 +53,12 @@ describe('the arithmetic of pools', () => {
     assert.ok(user === limits.userConnections && limits.userConnectionsPerUid * 2 <= user);
   });
 
-  it('gives no party of unverified logins all places of a name, and no name all of them', () => {
+  it('gives no party of unverified logins all slots of a name, and no name all of them', () => {
     const { all, name, party } = limits.unverifiedLogins;
     assert.ok(2 * party <= name && 4 * name <= all);
   });
 
-  it('leaves threads of NSS to verified logins, whatever hangs', () => {
+  it('leaves NSS threads to verified logins, whatever hangs', () => {
     const others = limits.unverifiedLookups.all + limits.controlLookups.all;
     assert.ok(limits.nssThreads - others >= 3);
     assert.ok(limits.unverifiedLookups.own < limits.unverifiedLookups.all);
@@ -67,20 +67,20 @@ describe('the arithmetic of pools', () => {
     assert.ok(waitingThere < limits.nssQueue, 'what waits for a slot does not wait in the queue of NSS');
   });
 
-  it('gives no account the questions of all others to validation servers', () => {
+  it('gives no account all requests to validation servers', () => {
     for (const pool of [limits.validationsVerified, limits.validationsUnverified])
       assert.ok(4 * pool.own <= pool.all);
   });
 
-  it('gives tries to names and sources that are few beside the table', () => {
+  it('allows names and sources far fewer attempts than the table has entries', () => {
     assert.ok(limits.unverifiedPerSource.burst < limits.unverifiedEntries / 100);
   });
 });
 
-describe('a directory that hangs', () => {
+describe('a directory service that hangs', () => {
   const found: AccountLookup = { status: 'absent' };
 
-  it('takes as many threads as control.sock may have, and no more, and gives them back', async () => {
+  it('takes at most the threads of control.sock, and frees them', async () => {
     let asked = 0;
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => {
@@ -106,7 +106,7 @@ describe('a directory that hangs', () => {
 });
 
 describe('connections on control.sock', () => {
-  it('of local users, whatever their uids, and of the portal take none of root', () => {
+  it('of local users, whatever their uids, and of the portal take no slot of root', () => {
     const places = createConnectionLimit({
       total: limits.controlConnections,
       perUid: limits.controlConnectionsPerUid,

@@ -37,7 +37,7 @@ export function ownRecord(record: AccountRecord | undefined, owner: Owner, now: 
 export function uidChanged({ name, uid }: Owner, was: number | undefined): SallyportError {
   return new SallyportError(
     'uid-changed',
-    `the record of ${name} was made for uid ${was}, and ${name} is uid ${uid} now: another person, until an administrator decides. Another person: sallyport user forget ${name}. The same person with a new uid: sallyport user move ${name} ${name}`,
+    `the record of ${name} was created for uid ${was}, and ${name} is uid ${uid} now: another person, until an administrator decides. Another person: sallyport user forget ${name}. The same person with a new uid: sallyport user move ${name} ${name}`,
   );
 }
 

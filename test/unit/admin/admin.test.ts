@@ -32,7 +32,7 @@ describe('a change of a factor', () => {
   ] as const;
 
   for (const [kind, change] of changes) {
-    test(`${kind}: one commit with its event, and nothing is remembered any more`, async () => {
+    test(`${kind}: is one commit with its event, and voids grants`, async () => {
       const view = await change(client);
       assert.equal(view.changed, true);
       assert.equal(rig.store.commits.length, 1);
@@ -49,7 +49,7 @@ describe('a change of a factor', () => {
       assert.ok(!JSON.stringify([view, event]).includes(phone.secret));
     });
 
-    test(`${kind}: is decided anew when another commit comes first`, async () => {
+    test(`${kind}: is decided again when another commit comes first`, async () => {
       let others = 3;
       rig.store.beforeCommit = async () => {
         others -= 1;
@@ -61,25 +61,25 @@ describe('a change of a factor', () => {
       assert.equal(rig.store.trail.length, 1);
     });
 
-    test(`${kind}: gives up in the end, with a word for it`, async () => {
+    test(`${kind}: fails after repeated conflicts, with a code for it`, async () => {
       rig.store.beforeCommit = () => rig.store.put('alice', {});
       await assert.rejects(change(client), coded('conflict'));
     });
 
-    test(`${kind}: a store that cannot be written says so`, async () => {
+    test(`${kind}: reports a store that cannot be written`, async () => {
       rig.store.breakWrites('ENOSPC');
       await assert.rejects(change(client), coded('store-unwritable'));
     });
   }
 
-  test('what is so already leaves no trace', async () => {
+  test('without effect leaves no trace', async () => {
     assert.equal((await client.enableFactor('alice', 'aaaa')).changed, false);
     assert.equal((await client.renameFactor('alice', 'aaaa', 'phone')).changed, false);
     assert.equal(rig.store.commits.length, 0);
     assert.equal((await alice()).grants.length, 1);
   });
 
-  test('disabled and enabled again it is what it was', async () => {
+  test('disabled and enabled again: the factor is unchanged', async () => {
     await client.disableFactor('alice', 'aaaa');
     assert.equal((await alice()).factors[0]?.enabled, false);
     await client.enableFactor('alice', 'aaaa');
@@ -90,7 +90,7 @@ describe('a change of a factor', () => {
     );
   });
 
-  test('a name is trimmed, is unique in whatever case, and may change its case', async () => {
+  test('trims a name, which is unique in any case, and may change its case', async () => {
     assert.equal(
       (await client.renameFactor('alice', 'aaaa', '  pixel-7 authy ')).factor?.name,
       'pixel-7 authy',
@@ -101,7 +101,7 @@ describe('a change of a factor', () => {
     assert.equal((await client.renameFactor('alice', 'bbbb', 'Fob')).changed, true);
   });
 
-  test('a factor that is not there, or is another account’s, is no such factor', async () => {
+  test('of a missing factor, or another account’s, is no-such-factor', async () => {
     for (const change of [
       () => client.removeFactor('alice', 'zzzz'),
       () => client.removeFactor('bob', 'aaaa'),
@@ -112,14 +112,14 @@ describe('a change of a factor', () => {
     assert.equal(rig.store.commits.length, 0);
   });
 
-  test('warns when logins are refused from now on, and not before', async () => {
+  test('warns if logins are refused from now on, and not otherwise', async () => {
     assert.equal((await client.disableFactor('alice', 'bbbb')).warning, undefined);
     assert.equal((await client.removeFactor('alice', 'cccc')).warning, undefined);
     await assert.rejects(client.disableFactor('alice', 'aaaa'), coded('yes-needed'));
     assert.match((await client.disableFactor('alice', 'aaaa', true)).warning ?? '', /"staff".*refused/);
   });
 
-  test('warns when nothing is asked any more', async () => {
+  test('warns if no factor is asked for any more', async () => {
     await rig.store.put('bob', { factors: [phone] });
     await assert.rejects(client.removeFactor('bob', 'aaaa'), coded('yes-needed'));
     assert.match((await client.removeFactor('bob', 'aaaa', true)).warning ?? '', /no longer asked/);
@@ -129,7 +129,7 @@ describe('a change of a factor', () => {
 describe('unlock', () => {
   const locked = { codes: 4, any: 10, codesLockedAt: 1_700_000_000_000, lockedAt: 1_700_000_000_000 };
 
-  test('sets both counts to 0, lifts both locks, ends what is remembered', async () => {
+  test('resets both failure counts, clears both lockouts, voids grants', async () => {
     await rig.store.put('alice', { lock: locked });
     assert.deepEqual(await client.unlock('alice'), { account: 'alice', changed: true });
     const { lock, grants, factors } = await alice();
@@ -139,20 +139,20 @@ describe('unlock', () => {
     assert.equal(rig.store.trail.at(-1)?.kind, 'unlocked');
   });
 
-  test('of what is not locked is an event and no record', async () => {
+  test('of an account without lockout is an event without a record', async () => {
     assert.deepEqual(await client.unlock('carol'), { account: 'carol', changed: false });
     assert.equal(await rig.store.get('carol'), undefined);
     assert.equal(rig.store.trail.at(-1)?.reason, 'was-not-locked');
   });
 
-  test('stores nothing for a name that is no account', async () => {
+  test('stores nothing for a name without an account', async () => {
     await assert.rejects(client.unlock('nobody-there'), coded('no-such-account'));
     assert.equal(rig.store.commits.length, 0);
   });
 });
 
-describe('what is shown', () => {
-  test('of an account: realm, factors without secrets, locks', async () => {
+describe('views', () => {
+  test('of an account: realm, factors without secrets, lockouts', async () => {
     await rig.store.put('alice', { lock: { codes: 4, any: 4, codesLockedAt: 1_700_000_000_000 } });
     const view = await client.user('ALICE');
     assert.equal(view.account, 'alice');
@@ -172,7 +172,7 @@ describe('what is shown', () => {
     for (const secret of [phone.secret, fob.secret, paper.salt, 'AA==']) assert.ok(!text.includes(secret));
   });
 
-  test('a lock lasts at most as long as the realm says, from now, whatever the clock did', async () => {
+  test('a lockout lasts at most as long as the realm says, from now, whatever the clock did', async () => {
     const now = Date.now();
     await rig.store.put('alice', { lock: { codes: 0, any: 10, lockedAt: now + 86_400_000 } });
     const until = (await client.user('alice')).lock.lockedUntil ?? 0;
@@ -181,7 +181,7 @@ describe('what is shown', () => {
     assert.equal((await client.user('alice')).lock.lockedUntil, undefined);
   });
 
-  test('an account that NSS knows no more can be seen and cleared, and nothing else', async () => {
+  test('an account that NSS no longer knows can be shown and cleared, and nothing else', async () => {
     await rig.store.put('gone', { factors: [phone] });
     const view = await client.user('gone');
     assert.equal(view.uid, undefined);
@@ -196,7 +196,7 @@ describe('what is shown', () => {
     assert.equal((await client.removeFactor('gone', 'aaaa')).changed, true);
   });
 
-  test('accounts come page by page, all of them once, damaged ones too', async () => {
+  test('accounts are listed page by page, each once, including damaged ones', async () => {
     for (const name of ['a1', 'a2', 'a3']) await rig.store.put(name, {});
     rig.store.damage('a2');
     const seen: string[] = [];
@@ -220,7 +220,7 @@ describe('what is shown', () => {
     await assert.rejects(client.realm('Staff'), coded('no-such-realm'));
   });
 
-  test('explain tells a login’s decision and stores nothing', async () => {
+  test('explain shows a login’s decision and stores nothing', async () => {
     const sshd = await client.explain('alice', { service: 'sshd', from: '::ffff:10.0.0.1' });
     assert.deepEqual([sshd.decision, sshd.realm, sshd.account], ['ask', 'staff', 'alice']);
     const cron = await client.explain('alice', { service: 'cron' });
@@ -236,7 +236,7 @@ describe('what is shown', () => {
     assert.equal(rig.store.commits.length, 0);
   });
 
-  test('status is loud about the store, its damage and a configuration that is not in force', async () => {
+  test('status reports a failing store, its damage and a configuration that is not active', async () => {
     assert.deepEqual((await client.status()).warnings, []);
     rig.store.findings = ['the record of bob is damaged'];
     rig.store.breakWrites('ENOSPC');
@@ -249,7 +249,7 @@ describe('what is shown', () => {
     assert.equal(store.state, 'unwritable');
   });
 
-  test('reload puts a good file in force', async () => {
+  test('reload activates a valid file', async () => {
     rig.setConfig('[[realm]]\nname = "all"\nrequire = "any"\n');
     assert.deepEqual(await client.reload(), { file: rig.configFile, realms: 1, portal: false });
     assert.equal((await client.user('alice')).realm?.name, 'all');
@@ -279,7 +279,7 @@ describe('what is shown', () => {
 });
 
 describe('the audit trail', () => {
-  test('is read newest first, by account, by time, by place, so many at a time', async () => {
+  test('is read newest first, by account, by time, by source, in pages', async () => {
     for (const at of [1_000, 2_000, 3_000])
       for (const account of ['alice', 'bob'])
         await rig.store.commit({
@@ -297,7 +297,7 @@ describe('the audit trail', () => {
 });
 
 describe('the client', () => {
-  test('says what to do where no daemon is', async () => {
+  test('says what to do if no daemon runs', async () => {
     const away = createClient({ socket: `${rig.directory}/none.sock` });
     await assert.rejects(away.status(), (error: unknown) => {
       assert.ok(error instanceof ControlError);
@@ -307,7 +307,7 @@ describe('the client', () => {
     });
   });
 
-  test('waits so long and no longer for a daemon that is stopped', async () => {
+  test('waits a limited time for a stopped daemon', async () => {
     const stopped = createClient({ socket: rig.socket, timeout: 100 });
     const account = rig.store.account;
     let answer: () => void = () => undefined;
@@ -323,7 +323,7 @@ describe('the list of accounts', () => {
   beforeEach(async () => {
     for (let index = 0; index < 400; index += 1) await rig.store.put(name(index), {});
   });
-  /** Counts what the store is asked for, and what it gives. */
+  /** Counts what the store is asked for, and what it returns. */
   const counted = async (ask: () => Promise<unknown>) => {
     const { store } = rig;
     const [page, one] = [store.accounts, store.account];
@@ -342,7 +342,7 @@ describe('the list of accounts', () => {
     return read;
   };
 
-  test('a page takes as many records as it has lines, and one for the name that was typed in full', async () => {
+  test('a page reads as many records as it has lines, and one for the exact name', async () => {
     assert.equal(await counted(() => client.users(undefined, 20)), 20);
     assert.equal(await counted(() => client.users(name(200), 20)), 20);
     assert.ok((await counted(() => client.users(undefined, 20, 'u01'))) <= 21);
@@ -350,7 +350,7 @@ describe('the list of accounts', () => {
     assert.ok((await counted(() => client.users(undefined, 20, 'zebra'))) <= 21);
   });
 
-  test('a search finds what begins so, page after page, each once', async () => {
+  test('a search finds names with that prefix, page after page, each once', async () => {
     const found: string[] = [];
     let after: string | undefined;
     do {
@@ -366,7 +366,7 @@ describe('the list of accounts', () => {
     assert.equal(one?.account, name(7));
   });
 
-  test('a damaged record is found, and shown as one', async () => {
+  test('a damaged record is found, and shown as damaged', async () => {
     rig.store.damage(name(7));
     const { users } = await client.users(undefined, 30, name(7));
     assert.deepEqual(

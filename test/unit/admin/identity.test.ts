@@ -20,7 +20,7 @@ import {
 import { expectedCells } from '../api/access-table.ts';
 import { phone, seed } from '../control/records.ts';
 
-/** A name is not a person: what is stored for another uid is nobody's own. */
+/** A name is not a person: what is stored for another uid does not belong to the account. */
 
 let rig: ControlRig;
 let client: ControlClient;
@@ -35,7 +35,7 @@ const before = 60_999;
 const changed = { code: 'uid-changed' };
 const reasonOf = () => rig.store.trail.at(-1)?.reason;
 
-describe('somebody new under an old name', () => {
+describe('a new user under a former name', () => {
   it('does not sign in with the password, nor with a link of its own', async () => {
     await rig.store.put('bob', { uid: before, factors: [phone] });
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, withPassword('bob'))), 'sign-in-refused');
@@ -46,7 +46,7 @@ describe('somebody new under an old name', () => {
     assert.equal(reasonOf(), 'uid-changed');
   });
 
-  it('adds no first factor on the strength of a record of before, whatever its realm allows', async () => {
+  it('cannot add a first factor because of a former record, whatever its realm allows', async () => {
     for (const user of ['dave', 'erin'] as const) {
       await rig.store.put(user, { uid: before, factors: [{ ...phone, enabled: false }] });
       const view = rig.signIns.begin(callers.portal, withPassword(user));
@@ -55,7 +55,7 @@ describe('somebody new under an old name', () => {
     }
   });
 
-  it('cannot use an invite, or a link, that was made for the one before', async () => {
+  it('cannot use an invite, or a link, of the former user', async () => {
     const { link } = await client.invite('dave', true);
     rig.passwords.without.add('carol');
     const view = await rig.signIns.begin(callers.carol, { user: 'carol', by: 'uid' });
@@ -70,12 +70,12 @@ describe('somebody new under an old name', () => {
     assert.ok((await rig.store.get('dave'))?.invite !== undefined, 'it is not used up');
   });
 
-  it('signs in where nothing of the one before is left', async () => {
+  it('signs in if the former record is empty', async () => {
     await rig.store.put('dave', { uid: before, lock: { codes: 9, any: 99, lockedAt: Date.now() } });
     assert.equal(done(await rig.signIns.begin(callers.portal, withPassword('dave'))).person.account, 'dave');
   });
 
-  it('is not the account itself in any operation, with or without a token', async () => {
+  it('is not treated as the owner in any operation, with or without a token', async () => {
     await rig.store.put('alice', { uid: before, factors: [phone] });
     const { token } = rig.tokens.give({ account: 'alice', uid: uids.alice });
     const own = expectedCells.filter(({ operation: name, relation, cell }) => {
@@ -101,7 +101,7 @@ describe('somebody new under an old name', () => {
   });
 });
 
-it('an account without a password leads to no change of another one with its uid', async () => {
+it('with a shared uid and no password cannot change another account', async () => {
   await rig.store.put('alice', { factors: [phone] });
   rig.names.people.set('alice2', uids.alice);
   rig.passwords.without.add('alice2');
@@ -122,7 +122,7 @@ it('an account without a password leads to no change of another one with its uid
 describe('root', () => {
   beforeEach(() => rig.store.put('alice', { uid: before, factors: [phone] }));
 
-  it('sees what is stored, and that it is another uid’s', async () => {
+  it('sees what is stored, and that it belongs to another uid', async () => {
     assert.equal((await client.factors('alice')).length, 1);
     const reported = await client.explain('alice', { service: 'sshd' });
     assert.deepEqual([reported.decision, reported.why], ['refused', 'uid-changed']);
@@ -130,7 +130,7 @@ describe('root', () => {
     assert.deepEqual([line?.readiness, line?.why], ['refused', 'uid-changed']);
   });
 
-  it('gives the account nothing that would go into the record of another', async () => {
+  it('adds nothing to the record of another uid', async () => {
     const until = Date.now() + 60_000;
     await assert.rejects(client.exempt('alice', { until }), changed);
     await assert.rejects(client.endExemption('alice'), changed);
@@ -145,7 +145,7 @@ describe('root', () => {
     assert.equal(rig.store.commits.length, 0);
   });
 
-  it('makes new records for the uid that the account has', async () => {
+  it('gets new records for the current uid', async () => {
     await client.invite('dave', true);
     await client.exempt('erin', { until: Date.now() + 60_000 });
     assert.equal((await rig.store.get('dave'))?.uid, people.dave);
@@ -153,7 +153,7 @@ describe('root', () => {
   });
 });
 
-it('an administrator does nothing to an account whose record was root’s', async () => {
+it('an administrator cannot change an account whose record was root’s', async () => {
   await rig.store.put('carol', { uid: 0, factors: [phone] });
   const { id } = asked(
     await (async () => {

@@ -9,7 +9,7 @@ import { sshSkRecord } from '../../support/ssh-keys.ts';
 import { recoveryFactor } from '../../support/verifier-rig.ts';
 import { fob, phone } from '../control/records.ts';
 
-/** The last factor that a realm requires: nobody gets rid of it alone. */
+/** The last factor that a realm requires: users cannot remove it themselves. */
 
 const webauthn = '[webauthn]\nrp_id = "login.example.org"\n\n';
 
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-/** Each a change by the account itself, with a fresh token of its own. */
+/** Each a change by the account itself, with a fresh token. */
 async function bySelf(account: string, uid: number, ...changes: readonly string[]): Promise<string[]> {
   const { token } = rig.tokens.give({ account, uid });
   const answers = await callAs(
@@ -45,7 +45,7 @@ describe('one’s own last factor', () => {
     ['removed', remove],
     ['disabled', disable],
   ] as const)
-    it(`is not ${what} where the realm requires one, and nothing is stored of the try`, async () => {
+    it(`is not ${what} if the realm requires one, and nothing is stored of the attempt`, async () => {
       await rig.store.put('alice', { factors: [phone] });
       const commits = rig.store.commits.length;
       assert.deepEqual(await alice(change('aaaa')), ['last-factor']);
@@ -53,7 +53,7 @@ describe('one’s own last factor', () => {
       assert.deepEqual(await kept(), ['aaaa']);
     });
 
-  it('may go while another one fits, and that one then may not', async () => {
+  it('may be removed while another one is accepted, which then may not', async () => {
     await rig.store.put('alice', { factors: [phone, fob] });
     assert.deepEqual(await alice(remove('aaaa'), remove('bbbb'), disable('bbbb')), [
       'done',
@@ -62,7 +62,7 @@ describe('one’s own last factor', () => {
     ]);
   });
 
-  it('may not go while the other is disabled, and may once that is back', async () => {
+  it('may not be removed while the other is disabled, and may once that is enabled', async () => {
     await rig.store.put('alice', { factors: [phone, { ...fob, enabled: false }] });
     assert.deepEqual(await alice(remove('aaaa'), enable('bbbb'), remove('aaaa')), [
       'last-factor',
@@ -71,13 +71,13 @@ describe('one’s own last factor', () => {
     ]);
   });
 
-  it('may not go for one that the realm does not take', async () => {
+  it('may not be removed for one that the realm does not accept', async () => {
     const elsewhere = softKey({ rpId: 'old.example.org' });
     await rig.store.put('alice', { factors: [phone, elsewhere.record] });
     assert.deepEqual(await alice(remove('aaaa'), remove('w1')), ['last-factor', 'done']);
   });
 
-  it('may not go while recovery keys are left: they run out, and are no replacement', async () => {
+  it('may not be removed while only recovery keys are left: they run out, and are no replacement', async () => {
     await rig.store.put('alice', { factors: [phone, recoveryFactor()] });
     assert.deepEqual(await alice(remove('aaaa'), disable('aaaa'), disable('r1'), remove('r1')), [
       'last-factor',
@@ -88,7 +88,7 @@ describe('one’s own last factor', () => {
     assert.deepEqual(await kept(), ['aaaa']);
   });
 
-  it('may not go while nothing but scratch codes or a bypass code is left, in every realm that requires one', async () => {
+  it('may not be removed while only scratch codes or a bypass code is left, in every realm that requires one', async () => {
     const { id: _, kind: __, ...sets } = recoveryFactor();
     const scratch = { ...sets, id: 's1', kind: 'scratch', digits: 8 } as const;
     const { hashes: ___, ...salted } = { ...sets, hashes: [] };
@@ -102,17 +102,17 @@ describe('one’s own last factor', () => {
     }
   });
 
-  it('may not go for one that is used for another thing: a key of ssh', async () => {
+  it('may not be removed for an ssh key, which has another use', async () => {
     await rig.store.put('alice', { factors: [phone, sshSkRecord('blue')] });
     assert.deepEqual(await alice(remove('aaaa'), disable('aaaa')), ['last-factor', 'last-factor']);
   });
 
-  it('that is recovery keys may not go either: it lets in a while yet', async () => {
+  it('may not be removed if it is recovery keys: they still allow logins', async () => {
     await rig.store.put('alice', { factors: [recoveryFactor()] });
     assert.deepEqual(await alice(remove('r1')), ['last-factor']);
   });
 
-  it('may not go while its realm is not known', async () => {
+  it('may not be removed while its realm is unknown', async () => {
     rig.setConfig(
       '[[realm]]\nname = "g"\nmembers = { groups = ["lost"] }\nrequire = "none"\n[[realm]]\nname = "all"\nrequire = "none"\n',
     );
@@ -124,14 +124,14 @@ describe('one’s own last factor', () => {
     assert.deepEqual(await alice('DELETE aaaa?confirmed=true'), ['done']);
   });
 
-  it('may not go for recovery keys that are used up', async () => {
+  it('may not be removed for used-up recovery keys', async () => {
     const { hashes, ...paper } = recoveryFactor();
     const usedUp = { ...paper, hashes: hashes.map(() => null) };
     await rig.store.put('alice', { factors: [phone, usedUp] });
     assert.deepEqual(await alice(remove('aaaa'), remove('r1')), ['last-factor', 'done']);
   });
 
-  it('is not got rid of by two changes at once', async () => {
+  it('is not removed by two concurrent changes', async () => {
     await rig.store.put('alice', { factors: [phone, fob] });
     const { token } = rig.tokens.give({ account: 'alice', uid: uids.alice });
     const headers = { authorization: `Bearer ${token}` };
@@ -145,27 +145,27 @@ describe('one’s own last factor', () => {
     assert.equal((await kept())?.length, 1);
   });
 
-  it('may go where nothing is required, once its owner has heard that nothing is asked any more', async () => {
+  it('may be removed if none is required, once its owner was warned that no factor will be asked for', async () => {
     await rig.store.put('carol', { factors: [phone, recoveryFactor()] });
     const yes = '?confirmed=true';
     const changes = [remove('r1'), disable('aaaa'), disable(`aaaa`) + yes, remove('aaaa')];
     assert.deepEqual(await bySelf('carol', uids.carol, ...changes), ['done', 'yes-needed', 'done', 'done']);
   });
 
-  it('may not go for a grace period, nor for a new first factor at login', async () => {
+  it('may not be removed for a grace period, nor for enrolment at login', async () => {
     for (const user of ['dave', 'erin'] as const) {
       await rig.store.put(user, { factors: [phone], graceStarted: Date.now() - 1_000 });
       assert.deepEqual(await bySelf(user, people[user], remove('aaaa')), ['last-factor'], user);
     }
   });
 
-  it('may not go while everything is locked: a lock is no reason', async () => {
+  it('may not be removed during a lockout: a lockout is no reason', async () => {
     await rig.store.put('alice', { factors: [phone], lock: { codes: 0, any: 10, lockedAt: Date.now() } });
     assert.deepEqual(await alice(remove('aaaa')), ['last-factor']);
   });
 });
 
-describe('somebody else’s', () => {
+describe('another user’s last factor', () => {
   it('is removed by root, and by an administrator', async () => {
     const client = createClient({ socket: rig.socket });
     await rig.store.put('alice', { factors: [phone] });
@@ -189,13 +189,13 @@ describe('somebody else’s', () => {
     assert.equal(rig.store.trail.at(-1)?.reason, 'by-admin');
   });
 
-  it('and root’s own, by root at the machine: there is nobody else to ask', async () => {
+  it('including root’s own, by root at the machine: no one else can', async () => {
     await rig.store.put('root', { factors: [phone] });
     const client = createClient({ socket: rig.socket });
     assert.equal((await client.removeFactor('root', 'aaaa', true)).changed, true);
   });
 
-  it('but not by root in a browser', async () => {
+  it('is not removed by root in a browser', async () => {
     await rig.store.put('root', { factors: [phone] });
     const { token } = rig.tokens.give({ account: 'root', uid: 0 });
     const client = createClient({ socket: rig.socket, token });

@@ -56,7 +56,7 @@ describe('changes of one’s own account', () => {
     return said;
   };
 
-  it('are so many at once, and then one in a second', async () => {
+  it('are limited to a burst, and then one a second', async () => {
     const said = await many(burst + 20, () => asks(1_000, 'alices', rename));
     assert.deepEqual(
       said.slice(0, burst),
@@ -67,18 +67,18 @@ describe('changes of one’s own account', () => {
     assert.deepEqual(await many(2, () => asks(1_000, 'alices', rename)), ['allowed', 'too-many-changes']);
   });
 
-  it('are the same through the portal, and others do not notice', async () => {
+  it('are limited through the portal as well, without affecting others', async () => {
     await many(burst, () => asks(1_000, 'alices', rename));
     assert.equal(await asks(portal, 'alices', rename), 'too-many-changes');
     assert.equal(await asks(portal, 'bobs', '/v1/users/bob/factors/t1/rename'), 'allowed');
-    // Reading is none, and an administrator or root may still help.
+    // Reads do not count, and an administrator or root may still help.
     assert.equal(await asks(1_000, 'alices', '/v1/users/alice', 'GET'), 'allowed');
     assert.equal(await asks(1_001, 'bobs', rename), 'allowed');
     assert.equal(await asks(0, undefined, rename), 'allowed');
   });
 
-  it('through the portal wait for no other person, whose account the name service is slow to find', async () => {
-    // With a first request the portal's uid is known.
+  it('through the portal wait for no other user whose account lookup is slow', async () => {
+    // The first request tells the portal's uid.
     await asks(portal, 'bobs', '/v1/users/bob', 'GET');
     const waits = asks(portal, 'slow', rename);
     assert.equal(await asks(portal, 'bobs', '/v1/users/bob/factors/t1/rename'), 'allowed');
@@ -86,7 +86,7 @@ describe('changes of one’s own account', () => {
     assert.equal(await waits, 'token-needed');
   });
 
-  it('are not bounded for what an administrator does to others', async () => {
+  it('do not limit what an administrator does to others', async () => {
     assert.deepEqual([...new Set(await many(burst + 20, () => asks(1_001, 'bobs', rename)))], ['allowed']);
   });
 });

@@ -9,7 +9,7 @@ import { type ControlRig, startControl, uids } from '../../support/control-rig.t
 import { knows, people, realms } from '../../support/sign-ins.ts';
 import { fob, grant, phone, seed } from '../control/records.ts';
 
-/** What an administrator decides about a record whose account is gone, or is another person by now. */
+/** Decisions of administrators about a record whose account was deleted, or belongs to another user by now. */
 
 let rig: ControlRig;
 let client: ControlClient;
@@ -28,7 +28,7 @@ const events = () =>
 const exemption = { since: Date.now() - 1_000, until: Date.now() + 60_000, by: 'uid:0' };
 
 describe('forget', () => {
-  it('removes all of an account that is gone, with an event, and once', async () => {
+  it('removes everything of a deleted account, with an event, once', async () => {
     await rig.store.put('gone', { uid: before, factors: [phone, fob], exemption });
     assert.deepEqual(await client.forget('gone'), { account: 'gone', changed: true });
     assert.equal(await rig.store.get('gone'), undefined);
@@ -37,7 +37,7 @@ describe('forget', () => {
     await assert.rejects(client.forget('gone'), { code: 'no-such-account' });
   });
 
-  it('lets the person who has the name by now begin with a record of their own', async () => {
+  it('lets the new user of the name start with a new record', async () => {
     await rig.store.put('carol', { uid: before, factors: [phone] });
     const explained = async () => (await client.explain('carol', { service: 'sshd' })).why;
     assert.equal(await explained(), 'uid-changed');
@@ -47,7 +47,7 @@ describe('forget', () => {
     assert.equal((await rig.store.get('carol'))?.uid, uids.carol);
   });
 
-  it('removes nothing while the name service cannot say whether the account is gone', async () => {
+  it('removes nothing while the name service cannot say whether the account was deleted', async () => {
     await rig.store.put('gone', { uid: before, factors: [phone] });
     rig.names.away = true;
     await assert.rejects(client.forget('gone'), { code: 'accounts-unavailable' });
@@ -66,7 +66,7 @@ describe('forget', () => {
     assert.equal((await store.get('gone'))?.factors.length, 1);
   });
 
-  it('is decided again where the record was changed meanwhile', async () => {
+  it('is decided again if the record was changed meanwhile', async () => {
     await rig.store.put('gone', { uid: before, factors: [phone] });
     let others = 2;
     rig.store.beforeCommit = async () => {
@@ -79,7 +79,7 @@ describe('forget', () => {
 });
 
 describe('move', () => {
-  it('gives the record to the new name of the same uid, in one commit with an event for each name', async () => {
+  it('moves the record to the new name of the same uid, in one commit with an event for each name', async () => {
     await rig.store.put('old', { uid: people.dave, factors: [phone], exemption, grants: [grant] });
     assert.deepEqual(await client.move('old', { to: 'dave' }), { account: 'dave', changed: true });
     assert.equal(await rig.store.get('old'), undefined);
@@ -93,7 +93,7 @@ describe('move', () => {
     assert.equal((await client.verify('dave', { answer: totp(seed) })).outcome, 'accepted');
   });
 
-  it('takes a record of another uid, or of none, only with a yes, and leaves the exemption', async () => {
+  it('needs confirmation for a record of another or no uid, and does not move the exemption', async () => {
     for (const uid of [before, undefined]) {
       await rig.store.put('old', { ...(uid === undefined ? {} : { uid }), factors: [phone], exemption });
       await assert.rejects(client.move('old', { to: 'dave' }), {
@@ -109,7 +109,7 @@ describe('move', () => {
     }
   });
 
-  it('with one name twice, says that it is the same person under a new uid', async () => {
+  it('with one name twice, states that it is the same user under a new uid', async () => {
     await rig.store.put('carol', { uid: before, factors: [phone] });
     await assert.rejects(client.move('carol', { to: 'carol' }), { code: 'yes-needed' });
     await client.move('carol', { to: 'carol', confirmed: true });
@@ -118,7 +118,7 @@ describe('move', () => {
     assert.equal((await client.verify('carol', { answer: totp(seed) })).outcome, 'accepted');
   });
 
-  it('overwrites no factors, and goes to no account that is not there or cannot be looked up', async () => {
+  it('overwrites no factors, and moves to no account that is missing or cannot be looked up', async () => {
     await rig.store.put('old', { uid: people.dave, factors: [phone] });
     await rig.store.put('dave', { uid: people.dave, factors: [fob] });
     await assert.rejects(client.move('old', { to: 'dave', confirmed: true }), { code: 'has-record' });
@@ -134,7 +134,7 @@ describe('move', () => {
     assert.deepEqual(events(), []);
   });
 
-  it('of a name of which nothing is stored moves nothing', async () => {
+  it('of a name without a record moves nothing', async () => {
     await assert.rejects(client.move('carol', { to: 'dave' }), { code: 'no-such-account' });
   });
 });
@@ -148,7 +148,7 @@ describe('an administrator', () => {
     return answer?.body.error?.code ?? 'done';
   };
 
-  it('forgets and moves records of others that are gone, where they were not root’s', async () => {
+  it('forgets and moves records of deleted accounts, unless they were root’s', async () => {
     await rig.store.put('gone', { uid: before, factors: [phone] });
     await rig.store.put('old', { uid: people.dave, factors: [phone] });
     assert.equal(await asBob('DELETE', '/v1/users/gone'), 'done');
@@ -181,20 +181,20 @@ describe('the list of accounts', () => {
     await rig.store.put('gone', { uid: before, factors: [] });
   });
 
-  it('tells accounts that are gone, and names that another person has, from those that are there', async () => {
+  it('distinguishes deleted accounts, and names of another user, from current ones', async () => {
     assert.deepEqual(await presences(), ['carol another', 'dave here', 'gone gone']);
     assert.equal((await client.user('carol')).recordUid, before);
     assert.equal((await client.user('dave')).recordUid, undefined);
   });
 
-  it('calls nobody gone while the name service cannot tell, and asks it no further', async () => {
+  it('reports none as deleted while the name service fails, and stops asking it', async () => {
     rig.names.away = true;
     rig.names.slow = 20;
     assert.deepEqual(await presences(), ['carol unknown', 'dave unknown', 'gone unknown']);
     assert.ok(rig.names.most <= limits.reportAtOnce);
   });
 
-  it('asks about nobody where that was not wanted', async () => {
+  it('looks up none unless requested', async () => {
     rig.names.away = true;
     const { users } = await client.users(undefined, 100);
     assert.ok(users.every(({ presence }) => presence === undefined));
@@ -217,7 +217,7 @@ describe('the audit trail of an account that reads its own', () => {
   };
   const own = (more = '') => read(uids.carol, `/v1/audit?user=carol&limit=10${more}`);
 
-  it('begins where the record of the one before was forgotten, wherever a page begins', async () => {
+  it('begins where the record of the former user was forgotten, wherever a page begins', async () => {
     await rig.store.put('carol', { uid: before, factors: [phone] });
     await login('carol', '192.0.2.1');
     const old = rig.store.trail.at(-1)?.seq ?? 0;
@@ -233,7 +233,7 @@ describe('the audit trail of an account that reads its own', () => {
     assert.deepEqual(await own(), []);
   });
 
-  it('is whole for root and administrators, and for an account whose record is its own all along', async () => {
+  it('is complete for root and administrators, and for an account that always had its record', async () => {
     await rig.store.put('carol', { uid: before, factors: [phone] });
     await login('carol', '192.0.2.1');
     await client.move('carol', { to: 'carol', confirmed: true });
@@ -244,7 +244,7 @@ describe('the audit trail of an account that reads its own', () => {
     assert.deepEqual(await read(0, '/v1/audit?user=carol&limit=10'), all);
   });
 
-  it('ends where a record left the name, or came to it', async () => {
+  it('ends where a record was moved away, or begins where it was moved in', async () => {
     await rig.store.put('carol', { uid: uids.carol, factors: [phone] });
     await login('carol', '192.0.2.1');
     await login('dave', '192.0.2.2');

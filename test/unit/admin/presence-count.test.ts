@@ -13,14 +13,14 @@ import { startControl, uids } from '../../support/control-rig.ts';
 import { ProbedStore } from '../../support/control-store.ts';
 import { phone } from '../control/records.ts';
 
-/** Accounts of the store that are gone or another uid's, counted in the background. */
+/** Accounts of the store that were deleted or have another uid, counted in the background. */
 
 const limit: PresenceCountLimits = { first: 0, batch: 4, pause: 0, retry: 0, interval: 1_000_000, kept: 100 };
 const at = 1_000;
 
 let store: ProbedStore;
 let presences: Map<string, Presence>;
-/** Names in the order in which they were looked up, and lookups that run now and at most. */
+/** Names in lookup order, and current and maximum concurrent lookups. */
 let lookups: { readonly asked: string[]; open: number; most: number };
 beforeEach(async () => {
   store = new ProbedStore();
@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 function counting(changes: Partial<PresenceCountLimits> = {}): PresenceCount {
-  // A count goes on for as long as its process: what it does later belongs to no other test.
+  // A count lasts as long as its process: it must not affect other tests.
   const [mine, theirs] = [lookups, presences];
   return createPresenceCount({
     store,
@@ -52,8 +52,8 @@ function counting(changes: Partial<PresenceCountLimits> = {}): PresenceCount {
 }
 const isIn = (count: PresenceCount, state: string) => until(state, () => count.now().state === state);
 
-describe('the count of accounts that are gone', () => {
-  it('finds all over more than a batch, one lookup at a time, each account once', async () => {
+describe('the count of deleted accounts', () => {
+  it('finds all in more than one batch, one lookup at a time, each account once', async () => {
     const count = counting();
     assert.deepEqual(count.now(), { state: 'counting', gone: 0, another: 0 });
     await isIn(count, 'complete');
@@ -65,14 +65,14 @@ describe('the count of accounts that are gone', () => {
     assert.equal(lookups.most, 1);
   });
 
-  it('says that it is not complete before that', async () => {
+  it('reports that it is incomplete before that', async () => {
     const count = counting({ pause: 1_000_000 });
     await until('the first batch', () => lookups.asked.length === 4);
     await until('its last account', () => lookups.open === 0);
     assert.deepEqual(count.now(), { state: 'counting', gone: 1, another: 0 });
   });
 
-  it('is not known while the name service cannot tell, and goes on where it stopped', async () => {
+  it('is unknown while the name service fails, and continues where it stopped', async () => {
     presences.set('user6', 'unknown');
     const count = counting();
     await isIn(count, 'unavailable');
@@ -85,7 +85,7 @@ describe('the count of accounts that are gone', () => {
     assert.equal(lookups.asked.filter((name) => name === 'user1').length, 1);
   });
 
-  it('is not known either when the first name cannot be looked up, or one of a later pass', async () => {
+  it('is unknown too when the first name cannot be looked up, or one of a later pass', async () => {
     presences.set('user0', 'unknown');
     const first = counting();
     await isIn(first, 'unavailable');
@@ -99,7 +99,7 @@ describe('the count of accounts that are gone', () => {
     await isIn(later, 'complete');
   });
 
-  it('goes down with a record that is forgotten or moved, and follows the name service', async () => {
+  it('decreases with a forgotten or moved record, and follows the name service', async () => {
     const count = counting({ interval: 1 });
     await isIn(count, 'complete');
     const { version } = await store.account('user1');
@@ -114,7 +114,7 @@ describe('the count of accounts that are gone', () => {
     });
   });
 
-  it('keeps no more names than its limit, and says that there may be more', async () => {
+  it('keeps a limited number of names, and says that there may be more', async () => {
     const count = counting({ kept: 2 });
     await until('all are looked up', () => lookups.asked.length === 10 && lookups.open === 0);
     await until('the pass is over', () => {
@@ -123,7 +123,7 @@ describe('the count of accounts that are gone', () => {
     });
   });
 
-  it('outlives a store that cannot be read for a while', async () => {
+  it('survives a store that cannot be read for a while', async () => {
     let failures = 2;
     const { accounts } = store;
     store.accounts = async (options) => {
@@ -135,7 +135,7 @@ describe('the count of accounts that are gone', () => {
 });
 
 describe('status', () => {
-  it('has both counts, warns of records of another uid, and counts a forgotten one no more', async () => {
+  it('has both counts, warns of records of another uid, and no longer counts a forgotten one', async () => {
     const rig = await startControl({ presenceCount: { ...limit, first: 200, retry: 50, interval: 50 } });
     const client = createClient({ socket: rig.socket });
     const reached = async (wanted: object) => {

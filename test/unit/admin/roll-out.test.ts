@@ -56,7 +56,7 @@ beforeEach(async () => {
 const refusedAs = (code: string) => (error: unknown) => error instanceof ControlError && error.code === code;
 
 describe('an exemption', () => {
-  it('is stored with its beginning, its end and who gave it, in one commit with its event', async () => {
+  it('is stored with its beginning, its end and its issuer, in one commit with its event', async () => {
     const at = Date.now() + 3_600_000;
     const { exemption } = await client.exempt('alice', { until: at, services: ['sshd'], reason: 'repair' });
     assert.deepEqual((await rig.store.get('alice'))?.exemption, exemption);
@@ -83,7 +83,7 @@ describe('an exemption', () => {
     );
   });
 
-  it('gives way to a new one, and ends', async () => {
+  it('is replaced by a new one, and can be cleared', async () => {
     await client.exempt('alice', { until: Date.now() + 60_000, services: ['sshd'] });
     await client.exempt('alice', { until: Date.now() + 120_000 });
     assert.equal((await rig.store.get('alice'))?.exemption?.services, undefined);
@@ -100,7 +100,7 @@ describe('an exemption', () => {
       await assert.rejects(client.exempt('alice', { until: at }), refusedAs('bad-request'), String(at));
   });
 
-  it('takes no more than it says', async () => {
+  it('accepts only its own fields', async () => {
     const at = Date.now() + 60_000;
     const services = Array.from({ length: limits.exemption.services }, (_, each) => `s${each}`);
     const reason = 'x'.repeat(limits.exemption.reasonLength);
@@ -122,7 +122,7 @@ describe('an exemption', () => {
       );
   });
 
-  it('is told of while it runs alone, and never with a clock that was set back', async () => {
+  it('is reported only while it lasts, and never with a clock that was set back', async () => {
     await client.exempt('alice', { until: Date.now() + 60_000 });
     for (const [ahead, isReported] of [
       [0, true],
@@ -136,7 +136,7 @@ describe('an exemption', () => {
     rig.clock.ahead = 0;
   });
 
-  it('is decided again when its commit meets another one', async () => {
+  it('is decided again when its commit conflicts', async () => {
     const store = new ProbedStore();
     const exempting = createExempting({
       store,
@@ -153,7 +153,7 @@ describe('an exemption', () => {
     assert.deepEqual([record?.graceStarted, record?.exemption?.until], [1, 2_000]);
   });
 
-  it('is loud in status', async () => {
+  it('is reported by status', async () => {
     await client.exempt('alice', { until: Date.now() + 60_000 });
     await client.exempt('bob', { until: Date.now() + 60_000 });
     const { exemptions, warnings } = await client.status();
@@ -166,7 +166,7 @@ describe('an exemption', () => {
 });
 
 describe('counting exemptions', () => {
-  it('finds those that were given before the start, over more than a batch', async () => {
+  it('finds those issued before the start, in more than one batch', async () => {
     const store = new ProbedStore();
     const exemption = { since: 0, until: 2_000, by: 'uid:0' };
     for (let each = 0; each < limits.scrubBatch + 3; each += 1)
@@ -181,7 +181,7 @@ describe('counting exemptions', () => {
 });
 
 describe('a bypass code', () => {
-  it('is good for an hour unless something else is said, and a day at most', async () => {
+  it('is valid for an hour by default, and for a day at most', async () => {
     for (const [body, expected] of [
       [{}, limits.bypass.usual],
       [{ forMs: limits.bypass.shortest }, limits.bypass.shortest],
@@ -195,7 +195,7 @@ describe('a bypass code', () => {
       await assert.rejects(client.giveBypass('alice', { forMs }), refusedAs('bad-request'), String(forMs));
   });
 
-  it('is one at a time, and no factor that an account may be left with', async () => {
+  it('is one at a time, and does not count as a remaining factor', async () => {
     await rig.store.put('carol', { factors: [] });
     await client.giveBypass('carol', {});
     const { replaced } = await client.giveBypass('carol', {});
@@ -214,7 +214,7 @@ describe('a bypass code', () => {
     assert.match(warning ?? '', /no factor left/);
   });
 
-  it('cannot be added by the way of other factors', async () => {
+  it('cannot be added like other factors', async () => {
     for (const kind of ['bypass', 'scratch'])
       await assert.rejects(
         client.addFactor('alice', { kind, verify: false, forMs: 60_000 } as never),
@@ -224,7 +224,7 @@ describe('a bypass code', () => {
 });
 
 describe('the report', () => {
-  it('says how each account stands, and why', async () => {
+  it('states how each account stands, and why', async () => {
     await rig.store.put('alice', { factors: [phone] });
     await rig.store.put('carol', { factors: [phone, fob] });
     rig.names.people.set('dave', 61_004);
@@ -241,7 +241,7 @@ describe('the report', () => {
     );
   });
 
-  it('counts neither what only observes, nor an exemption, nor a bypass code as being ready', async () => {
+  it('counts neither observe mode, nor an exemption, nor a bypass code as ready', async () => {
     await client.exempt('alice', { until: Date.now() + 60_000 });
     await client.giveBypass('alice', {});
     const [line] = (await client.report(['alice'])).lines;
@@ -249,7 +249,7 @@ describe('the report', () => {
     assert.ok(line?.exemptUntil !== undefined);
   });
 
-  it('does not call ready who has only recovery keys where something is required', async () => {
+  it('does not count accounts with only recovery keys as ready if a factor is required', async () => {
     await rig.store.put('alice', { factors: [recoveryFactor()] });
     await rig.store.put('dave', { factors: [recoveryFactor()] });
     rig.names.people.set('dave', 61_004);
@@ -266,7 +266,7 @@ describe('the report', () => {
     await rig.store.put('dave', { factors: [] });
   });
 
-  it('sees locks, and damage', async () => {
+  it('includes lockouts and damage', async () => {
     const lock = { codes: 8, any: 100, lockedAt: Date.now() };
     await rig.store.put('alice', { factors: [phone], lock });
     assert.equal((await client.report(['alice'])).lines[0]?.why, 'locked');
@@ -276,21 +276,21 @@ describe('the report', () => {
     assert.deepEqual([line?.readiness, line?.why], ['refused', 'record-damaged']);
   });
 
-  it('changes nothing, and begins no grace period', async () => {
+  it('changes nothing, and starts no grace period', async () => {
     const events = rig.store.trail.length;
     await client.report(['bob', 'alice']);
     assert.equal(rig.store.trail.length, events);
     assert.equal(await rig.store.get('bob'), undefined);
   });
 
-  it('says so while the name service is away', async () => {
+  it('says so while the name service is unavailable', async () => {
     rig.names.away = true;
     const { lines } = await client.report(['alice']);
     rig.names.away = false;
     assert.deepEqual([lines[0]?.readiness, lines[0]?.why], ['unknown', 'accounts-unavailable']);
   });
 
-  it('takes so many names and no more, and asks for few of them at once', async () => {
+  it('accepts a limited number of names, and looks up few at once', async () => {
     const most = Array.from({ length: limits.reportAccounts }, (_, each) => `user${each}`);
     rig.names.most = 0;
     assert.equal((await client.report(most)).lines.length, limits.reportAccounts);
@@ -300,7 +300,7 @@ describe('the report', () => {
     assert.deepEqual((await client.report([])).lines, []);
   });
 
-  it('leaves NSS to logins however many ask for one, with accounts that move beside it', async () => {
+  it('leaves NSS to logins however many request one, with accounts being moved concurrently', async () => {
     rig.names.slow = 5;
     rig.names.most = 0;
     const names = Array.from({ length: 12 }, (_, each) => `user${each}`);
@@ -310,7 +310,7 @@ describe('the report', () => {
     assert.ok(limits.reportAtOnce + limits.movingLookups < limits.nssThreads);
   });
 
-  it('ends while the name service hangs, and says of whom it does not know', async () => {
+  it('ends while the name service hangs, and names the unknown accounts', async () => {
     let asked = 0;
     const accounts: Accounts = {
       byName: async () => {
@@ -355,7 +355,7 @@ describe('sallyport', () => {
       ],
     });
 
-  it('report: all that were seen or are known, the worst first, in columns and as JSON', async () => {
+  it('report: all listed or known accounts, the worst first, in columns and as JSON', async () => {
     await rig.store.put('alice', { factors: [phone] });
     await login('alice', {
       would: 'ask',
@@ -390,12 +390,12 @@ describe('sallyport', () => {
     assert.equal(older.accounts[0].logins, 4);
   });
 
-  it('report: a realm that is none, and times that are none, are mistakes', async () => {
+  it('report: an unknown realm and invalid times are errors', async () => {
     assert.notEqual((await cli('report', '--realm', 'nowhere')).status, 0);
     assert.equal((await cli('report', '--since', 'soon')).status, 2);
   });
 
-  it('user exempt: one of its three, within its limits', async () => {
+  it('user exempt: one of its three forms, within its limits', async () => {
     for (const words of [
       [],
       ['--for', '1h', '--clear'],
@@ -422,7 +422,7 @@ describe('sallyport', () => {
     assert.match((await cli('user', 'exempt', 'alice', '--clear')).err, /was not exempt/);
   });
 
-  it('factor add bypass: the code alone on standard output', async () => {
+  it('factor add bypass: only the code on standard output', async () => {
     const given = await cli('factor', 'add', 'bypass', 'alice', '--for', '2h');
     assert.equal(given.status, 0, given.err);
     assert.match(given.out, /^\d{3} \d{3} \d{3}\n$/);

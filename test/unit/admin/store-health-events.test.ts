@@ -5,7 +5,7 @@ import { createClient } from '../../../daemon/client/client.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { until } from '../../support/until.ts';
 
-/** What a store that cannot be written cannot keep: those who follow hear of it all the same. */
+/** Events that a failing store cannot store are still sent to followers. */
 let rig: ControlRig;
 beforeEach(async () => {
   rig = await startControl();
@@ -39,7 +39,7 @@ const add = (account: string) =>
     events: [{ kind: 'login', outcome: 'success', at: 1, account, reason: 'verified' }],
   });
 
-test('that the store cannot be written, can again, and is damaged, between the events', async () => {
+test('a store that fails, recovers, or is damaged is reported between the events', async () => {
   await add('alice');
   const follower = follow({ from: 0 });
   await until(() => follower.reasons().length === 1, 60_000);
@@ -62,7 +62,7 @@ test('that the store cannot be written, can again, and is damaged, between the e
   await follower.end();
 });
 
-test('whoever begins later hears what is wrong at once, and whoever follows one account does not', async () => {
+test('a later follower is told at once what is wrong, and a follower of one account is not', async () => {
   rig.store.breakWrites('no room');
   const one = follow({ user: 'alice' });
   const all = follow();

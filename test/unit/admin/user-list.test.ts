@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { type ControlClient, createClient } from '../../../daemon/client/client.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 
-/** Accounts by pages, and those whose names begin with what was typed. */
+/** Accounts by pages, and those whose names begin with the typed text. */
 
 let rig: ControlRig;
 let client: ControlClient;

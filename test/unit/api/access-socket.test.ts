@@ -12,7 +12,7 @@ import { beginsToFollow, callAs, type RawAnswer, type RawCall } from '../../supp
 import { type ControlRig, startControl, uids } from '../../support/control-rig.ts';
 import { expectedCells } from './access-table.ts';
 
-/** Every cell of the table again, asked by processes that really run as those uids. */
+/** Every cell of the table again, requested by processes that really run as those uids. */
 
 const persons: Readonly<Record<string, Holder>> = {
   bobs: { uid: uids.bob, root: false, portal: false, admin: true, fresh: true },
@@ -62,7 +62,7 @@ function callFor(name: OperationName, about: string, token?: string): RawCall {
   };
 }
 
-/** A stream never ends by itself, and a case within an operation meets that operation's cell first. */
+/** A stream never ends by itself, and a case within an operation is subject to that operation's cell first. */
 const asked = (relation: CallerRole) =>
   expectedCells.filter(
     (cell) =>
@@ -71,7 +71,7 @@ const asked = (relation: CallerRole) =>
       operation(cell.operation).within === undefined,
   );
 
-/** What is about no account has no account of root's and none of one's own: the caller is who they are. */
+/** Operations that concern no account have no root account and no own account: the caller is itself. */
 function seen(relation: CallerRole, name: OperationName, cell: Permission): Permission {
   if (operation(name).about !== 'none' || relation !== 'adminOfRoot') return cell;
   return expectedCells.find((one) => one.operation === name && one.relation === 'admin')?.cell ?? 'deny';
@@ -105,14 +105,14 @@ test('sallyport-notify follows events over a real socket', async () => {
   assert.equal(await beginsToFollow(uids.carol, rig.socket), 403);
 });
 
-test('audit-follow is refused over a real socket to whoever may not', async () => {
+test('audit-follow is refused over a real socket to callers without permission', async () => {
   const [carol] = await callAs(uids.carol, rig.socket, [callFor('audit-follow', 'alice')]);
   assert.equal(carol?.body.error?.code, 'not-permitted');
   const [all] = await callAs(uids.alice, rig.socket, [{ method: 'GET', path: '/v1/audit/follow' }]);
   assert.equal(all?.body.error?.code, 'not-permitted');
 });
 
-test('without a code root alone adds a factor, whatever token others have', async () => {
+test('without a code only root adds a factor, whatever token others have', async () => {
   const proven = (token: string) => callFor('factor-add', 'alice', token);
   const unverified = (token?: string) => callFor('factor-add-unverified', 'alice', token);
   const code = (answer: RawAnswer | undefined) => answer?.body.error?.code ?? answer?.status;
@@ -129,7 +129,7 @@ test('without a code root alone adds a factor, whatever token others have', asyn
   assert.equal(code((await callAs(uids.root, rig.socket, [unverified()]))[0]), 200);
 });
 
-test('the portal acts with the token of a person, in that person’s name', async () => {
+test("the portal acts with a user's token, as that user", async () => {
   await rig.store.put('alice', { lock: { codes: 3, any: 3 } });
   const [show, unlock, reload] = await callAs(uids.portal, rig.socket, [
     callFor('user-show', 'alice', 'bobs'),
@@ -142,12 +142,12 @@ test('the portal acts with the token of a person, in that person’s name', asyn
   assert.equal(rig.store.trail.at(-1)?.actor, `uid:${uids.bob}`);
 });
 
-test('somebody else’s token is of no use', async () => {
+test('another user’s token is useless', async () => {
   const [answer] = await callAs(uids.alice, rig.socket, [callFor('factor-remove', 'alice', 'bobs')]);
   assert.equal(answer?.body.error?.code, 'token-needed');
 });
 
-test('a name that is no account is told apart by admins alone', async () => {
+test('only administrators can distinguish a name without an account', async () => {
   const call = callFor('user-show', 'nobody-there');
   const [carol] = await callAs(uids.carol, rig.socket, [call]);
   const [bob] = await callAs(uids.bob, rig.socket, [call]);
@@ -155,7 +155,7 @@ test('a name that is no account is told apart by admins alone', async () => {
   assert.equal(bob?.body.error?.code, 'no-such-account');
 });
 
-test('a member of the admin group is nobody special once NSS is away, and is told so', async () => {
+test('a member of the admin group has no privileges while NSS is unavailable, and is told so', async () => {
   rig.names.away = true;
   try {
     const [bob] = await callAs(uids.bob, rig.socket, [callFor('user-list', '')]);
@@ -165,7 +165,7 @@ test('a member of the admin group is nobody special once NSS is away, and is tol
   }
 });
 
-test('one uid has one question at NSS at a time', async () => {
+test('one uid has one NSS lookup at a time', async () => {
   rig.names.most = 0;
   rig.names.slow = 20;
   const calls = Array.from({ length: 8 }, () => callFor('user-list', ''));
@@ -178,7 +178,7 @@ test('one uid has one question at NSS at a time', async () => {
   assert.equal(rig.names.most, 1);
 });
 
-test('whether a record is left behind is for admins alone to know', async () => {
+test('only administrators can see whether a record is left behind', async () => {
   await rig.store.put('gone', {});
   rig.store.damage('gone');
   const call = callFor('user-show', 'gone');

@@ -1,10 +1,10 @@
 import type { CallerRole, OperationName, Permission } from '../../../daemon/api/operations.ts';
 
 /**
- * Who may do what, written out a second time and apart from the table in force, from the design:
- * root all; others need a token for every change, admins for others' factors but root's; reading others'
- * data takes the admin group; the portal only with a person's token; sallyport-notify follows events, and
- * that is all. A = allow, s = any token, t = one that is fresh,
+ * Permissions, written a second time from the design and independent of the active table: root all; others need a token
+ * for every change, administrators for others' factors except root's; reading others' data takes the admin group; the
+ * portal acts only with a user's token; sallyport-notify only follows events. A = allow, s = any token, t = a fresh
+ * one,
  * - = deny.
  */
 const written = `

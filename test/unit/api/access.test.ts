@@ -22,7 +22,7 @@ const situations: Readonly<Record<CallerRole, { caller: Caller; subject: TargetA
 for (const { operation, relation, cell } of expectedCells) {
   test(`${operation} by ${relation}: ${cell}`, () => {
     const { caller, subject: usual } = situations[relation];
-    // What is one's own alone the portal shows to its own person.
+    // The portal shows a user's own data only to that user.
     const subject = operation === 'approval-follow' && relation === 'portal' ? own : usual;
     assert.equal(callerRole(caller, subject), relation);
     const without = mayCall(operation, caller, subject, undefined);
@@ -48,7 +48,7 @@ test('the written table has every operation and every caller, once', () => {
 
 const change: OperationName = 'factor-remove';
 
-test('a token serves the uid that it was given to and no other', () => {
+test('a token is valid for its own uid and no other', () => {
   const { caller, subject } = situations.admin;
   assert.deepEqual(mayCall(change, caller, subject, { ...caller, uid: 1_001, fresh: true }), {
     allowed: false,
@@ -56,7 +56,7 @@ test('a token serves the uid that it was given to and no other', () => {
   });
 });
 
-test('the portal may with a token what its holder may, and not more', () => {
+test('the portal may do with a token what its holder may, and not more', () => {
   const { caller } = situations.portal;
   const person = { ...nobody, uid: 1_000 };
   const may = (name: OperationName, subject: TargetAccount | undefined, holder: Caller) =>
@@ -73,14 +73,14 @@ test('the portal may with a token what its holder may, and not more', () => {
   assert.equal(may('status', undefined, { ...caller, portal: true }), false);
 });
 
-test('the portal is the portal whatever its groups and its own account, but root comes first', () => {
+test('the portal is the portal whatever its groups and its own account, but root takes precedence', () => {
   const portal = situations.portal.caller;
   assert.equal(callerRole({ ...portal, admin: true }, undefined), 'portal');
   assert.equal(callerRole(portal, { ...own, uid: portal.uid }), 'portal');
   assert.equal(callerRole({ ...portal, root: true }, undefined), 'root');
 });
 
-test('an account that is gone is changed by admins only where its record says that it was not root’s', () => {
+test('a deleted account is changed by administrators only if its record says that it was not root’s', () => {
   const unknown: TargetAccount = { name: 'gone', root: true };
   const gone: TargetAccount = { name: 'gone', root: false };
   assert.equal(callerRole({ ...nobody, admin: true }, unknown), 'adminOfRoot');
@@ -89,12 +89,12 @@ test('an account that is gone is changed by admins only where its record says th
   assert.equal(callerRole(nobody, unknown), 'other');
 });
 
-test('what is stored for another uid is nobody’s own', () => {
+test('what is stored for another uid belongs to no account', () => {
   const another: TargetAccount = { ...own, another: true };
   assert.equal(callerRole(nobody, another), 'other');
   assert.equal(callerRole({ ...nobody, admin: true }, another), 'admin');
 });
 
-test('an admin about their own account is the account itself', () => {
+test('an administrator is the owner of their own account', () => {
   assert.equal(callerRole({ ...nobody, admin: true }, own), 'self');
 });

@@ -47,7 +47,7 @@ async function read(bytes: Buffer, size = bytes.length || 1): Promise<readonly B
   return parts;
 }
 
-test('what was put in comes out, however it is cut into pieces', async () => {
+test('the content is read back, however it is cut into pieces', async () => {
   const bytes = await written();
   for (const size of [1, 7, 4_096, bytes.length]) {
     const parts = await read(bytes, size);
@@ -61,16 +61,16 @@ test('what was put in comes out, however it is cut into pieces', async () => {
   }
 });
 
-test('cut off anywhere it is refused, and so is one with anything behind it', async () => {
+test('a truncated backup is refused, and so is one with trailing bytes', async () => {
   const bytes = await written();
   for (let length = 0; length < bytes.length; length += length < 700 ? 1 : 97)
     await assert.rejects(read(bytes.subarray(0, length)), { code: 'backup-damaged' }, `${length} bytes`);
   await assert.rejects(read(Buffer.concat([bytes, Buffer.from('x')])), { code: 'backup-damaged' });
 });
 
-test('a flipped bit is found wherever it is', async () => {
+test('a flipped bit is found anywhere', async () => {
   const bytes = await written();
-  // The mac at its very end is judged by whoever has the master key.
+  // The MAC at its end is verified by the holder of the master key.
   const end = bytes.length - '00"}'.length;
   for (let at = 0; at < end; at += at < 700 ? 1 : 53) {
     const flipped = Buffer.from(bytes);

@@ -36,7 +36,7 @@ const ceremonySamples: readonly CeremonyBody[] = [
   { kind: 'u2f', ...key, verified: true, name: 'old key' },
 ];
 
-/** What the handlers made of the fields that carry secrets. */
+/** What the handlers did with the fields that contain secrets. */
 function inBytes(read: object): object {
   const isKey = 'kind' in read && read.kind === 'u2f';
   const changed = Object.entries(read).map(([name, value]) => {
@@ -64,12 +64,12 @@ describe('a request for a new factor', () => {
       assert.deepEqual(outcome(schema.readEnrol, input), outcome(before, input), JSON.stringify(input));
   });
 
-  it('is passed on by the portal as it came', () => {
+  it('is passed on by the portal unchanged', () => {
     for (const sample of enrolSamples) assert.deepEqual(schema.checkEnrol({ ...sample }), sample);
     assert.throws(() => schema.checkEnrol({ kind: 'recovery' }), { code: 'bad-request' });
   });
 
-  it('leaves nothing of its secrets once they are wiped', () => {
+  it('contains no secrets once they are wiped', () => {
     for (const sample of enrolSamples) {
       const read = schema.readEnrol(sample);
       schema.wipeBytes(read);
@@ -79,7 +79,7 @@ describe('a request for a new factor', () => {
   });
 });
 
-describe('a request for a key that is touched', () => {
+describe('a request for a touched key', () => {
   for (const sample of ceremonySamples)
     it(`of kind ${sample.kind} is what one schema accepted: ${Object.keys(sample).length} fields`, () => {
       const before = (input: unknown) => inBytes(schema.check(formerCeremony, input));

@@ -15,7 +15,7 @@ import { projectRoot, writtenFiles } from '../../support/project.ts';
 
 const page = readFileSync(join(projectRoot, 'docs/reference/audit-events.md'), 'utf8');
 
-/** The rows of the first table behind a heading, or behind a head of a table. */
+/** The rows of the first table after a heading, or after a table head. */
 function rowsBehind(mark: string): ReadonlyMap<string, string> {
   const [, text = ''] = page.split(`\n${mark}\n`);
   const rows = new Map<string, string>();
@@ -27,7 +27,7 @@ function rowsBehind(mark: string): ReadonlyMap<string, string> {
   return rows;
 }
 
-/** Compiles only while every reason of the code is one that the page has. */
+/** Compiles only while the page has every reason of the code. */
 type Said =
   | NotNeededReason
   | RefusedReason
@@ -48,7 +48,7 @@ describe('docs/reference/audit-events.md', () => {
     for (const why of Object.keys(refusals) as RefusedReason[]) assert.ok(known(why) in auditReasons, why);
   });
 
-  it('has every reason that stands in the code as it is', () => {
+  it('has every reason exactly as in the code', () => {
     const found = writtenFiles('daemon')
       .filter((path) =>
         /^daemon\/(admin|authenticators|control|enrolment|sign-in|store|verifier)\//.test(path),

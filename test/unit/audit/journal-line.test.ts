@@ -20,7 +20,7 @@ const wrong: AuditEvent & { seq: number } = {
 };
 
 describe('the line of an event', () => {
-  it('has its words in their places', () => {
+  it('has its words in fixed positions', () => {
     assert.equal(
       formatJournalLine(wrong),
       'sallyport-audit: login refused reason=wrong from=192.0.2.7 service="sshd" account="alice" realm="staff" tty="ssh" firstFactorVerified=yes seq=42',
@@ -40,7 +40,7 @@ describe('the line of an event', () => {
     );
   });
 
-  it('names an address only where a program of root’s said it', () => {
+  it('contains an address only if a program of root reported it', () => {
     const from = (event: Partial<AuditEvent>) =>
       / from=(\S+)/.exec(formatJournalLine({ ...wrong, ...event }))?.[1];
     assert.equal(from({}), '192.0.2.7');
@@ -48,14 +48,14 @@ describe('the line of an event', () => {
     assert.equal(from({ source: 'host.example' }), '-');
     assert.equal(from({ source: '192.0.2.7 ' }), '-');
     assert.equal(from({ source: 'fe80::1%eth0' }), '-');
-    // A login over pam-user.sock: whose program it is may claim what it likes.
+    // A login over pam-user.sock: a user's own program may claim anything.
     assert.equal(from({ actor: 'uid:1000' }), '-');
     assert.match(formatJournalLine({ ...wrong, actor: 'uid:1000' }), / rhost="192\.0\.2\.7"/);
     const { source: _, ...local } = wrong;
     assert.match(formatJournalLine(local), / from=- /);
   });
 
-  it('is one line of plain words with nothing forged in it, whatever stands in the event', () => {
+  it('is one line of plain words without forgeries, whatever the event contains', () => {
     const text = fc.string({ unit: 'binary', maxLength: 60 });
     const forged = fc.constantFrom(
       'x from=203.0.113.9 service="sshd"',
@@ -87,7 +87,7 @@ describe('the line of an event', () => {
 describe('a filter', () => {
   const from = (source: string, text: string) => fitting({ source })({ ...wrong, source: text });
 
-  it('takes an address, a network or a name as the source', () => {
+  it('accepts an address, a network or a name as the source', () => {
     assert.ok(from('192.0.2.7', '192.0.2.7'));
     assert.ok(!from('192.0.2.7', '192.0.2.70'));
     assert.ok(from('192.0.2.0/24', '192.0.2.7'));
@@ -100,7 +100,7 @@ describe('a filter', () => {
     assert.ok(!fitting({ source: '0.0.0.0/0' })(local));
   });
 
-  it('holds for all that is asked at once', () => {
+  it('combines all its conditions', () => {
     const all = {
       user: 'alice',
       realm: 'staff',

@@ -22,7 +22,7 @@ const eventOf = (seq: number): StoredAuditEvent => ({
 });
 
 describe('the journal', () => {
-  it('gets every line, in order, with its priority where systemd listens', async () => {
+  it('gets every line, in order, with its priority if systemd listens', async () => {
     const path = join(directory, 'lines');
     const file = openSync(path, 'a');
     const journal = createAuditJournal(file, true);
@@ -37,7 +37,7 @@ describe('the journal', () => {
     assert.ok(lines.every((line) => line.startsWith('<5>sallyport-audit: ')));
   });
 
-  it('that takes nothing holds nobody up, and hears how many lines were dropped', {
+  it('that blocks delays nothing, and reports how many lines were dropped', {
     timeout: 60_000,
   }, async () => {
     const path = join(directory, 'pipe');
@@ -46,14 +46,14 @@ describe('the journal', () => {
     const journal = createAuditJournal(pipe, false);
     const most = limits.auditLines + 5_000;
     for (let seq = 1; seq <= most; seq += 1) journal.note(eventOf(seq));
-    // Now somebody reads.
+    // Now the reader continues.
     let text = '';
     const chunk = Buffer.alloc(65_536);
     await until(() => {
       try {
         text += chunk.toString('latin1', 0, readSync(pipe, chunk));
       } catch {
-        // Nothing is there just now.
+        // No lines are pending now.
       }
       return text.includes('lines-dropped');
     }, 30_000);
@@ -63,7 +63,7 @@ describe('the journal', () => {
     closeSync(pipe);
   });
 
-  it('gathers lines, and waits for nothing after an error or at the end', async () => {
+  it('batches lines, and does not wait after an error or at the end', async () => {
     const path = join(directory, 'gathered');
     const file = openSync(path, 'a');
     const journal = createAuditJournal(file, false);

@@ -25,11 +25,11 @@ function accepted(record: YubikeyRecord, text: string): YubikeyRecord | undefine
   return verdict.outcome === 'accepted' ? verdict.record : undefined;
 }
 
-describe('what the benchmark types', () => {
+describe('input of the benchmark', () => {
   const [person] = people;
   assert.ok(person);
 
-  it('are OTPs of a YubiKey that are right one after the other, once each, past its session counter', () => {
+  it('contains valid OTPs of a YubiKey in order, once each, beyond its session counter', () => {
     let record: YubikeyRecord = recordOf(person);
     const texts = [...yubikey.codes(person, 0, 300), ...yubikey.codes(person, 300, 300)];
     for (const [index, text] of texts.entries()) {
@@ -40,16 +40,16 @@ describe('what the benchmark types', () => {
     }
   });
 
-  it('is no OTP of another key', () => {
+  it('contains no OTP of another key', () => {
     const [text = ''] = otpsOf({ ...newYubikey(), publicId: person.yubikey.publicId }, 0, 1);
     assert.equal(accepted(recordOf(person), text), undefined);
   });
 
-  it('goes on where it stopped', () => {
+  it('continues where it stopped', () => {
     assert.deepEqual(hotp.codes(person, 0, 4).slice(2), hotp.codes(person, 2, 2));
   });
 
-  it('is of as many keys as people', () => {
+  it('has as many keys as users', () => {
     assert.equal(new Set(people.map(({ yubikey: { publicId } }) => publicId)).size, people.length);
   });
 });

@@ -54,7 +54,7 @@ const all: Figures = {
 };
 
 describe('the figures of the benchmark', () => {
-  it('takes times and rate from the logins that succeeded alone', () => {
+  it('use only successful logins for times and rate', () => {
     const run = summary([
       { client: 0, start: 0, end: 2e6, result: 0 },
       { client: 0, start: 0, end: 1e5, result: PAM_AUTH_ERR },
@@ -68,14 +68,14 @@ describe('the figures of the benchmark', () => {
     assert.equal(run.rate, 200);
   });
 
-  it('has a quantile that is one of the values', () => {
+  it('have a quantile that is one of the values', () => {
     assert.equal(quantile([1, 2, 3], 0.5), 2);
     assert.equal(quantile([1, 2, 3, 4], 0.5), 2);
     assert.equal(quantile([7], 0.95), 7);
     assert.ok(Number.isNaN(quantile([], 0.5)));
   });
 
-  it('meets a goal that is reached exactly, and says the value of one that is missed', () => {
+  it('meet a goal that is reached exactly, and show the value of a missed one', () => {
     const goals = evaluate({ ...all, daemon: { users: 5000, memory: 100e6, startUp: 501 } });
     const shown = goals.map(({ what, value, met }) => `${what}: ${Number(value.toFixed(3))} ${met}`);
     assert.deepEqual(shown, [
@@ -103,7 +103,7 @@ describe('the figures of the benchmark', () => {
     ]);
   });
 
-  it('compare what was measured in the same round, and show how far the rounds are apart', () => {
+  it('compare measurements of the same round, and show how far the rounds differ', () => {
     const slowed = (factor: number) => run(2 * factor, factor);
     const [goal] = evaluate({
       ...all,
@@ -115,18 +115,18 @@ describe('the figures of the benchmark', () => {
     assert.deepEqual([goal?.value, goal?.spread], [2, [2, 3]]);
   });
 
-  it('take the share of CPU from the Node floor where there is no base', () => {
+  it('use the CPU share of the Node baseline if there is no other', () => {
     const without = all.latencies.filter(({ module }) => module !== 'pam_sallyport, base');
     const cpus = evaluate({ ...all, latencies: without }).filter(({ what }) => what.startsWith('CPU'));
     assert.ok(cpus.every(({ what, value }) => what.endsWith('of that of 2026-11-24') && value > 0));
   });
 
-  it('counts a figure that is missing as missed', () => {
+  it('count a missing figure as missed', () => {
     const goals = evaluate({ latencies: [], rests: [], rows: [] });
     assert.ok(goals.every(({ met }) => !met));
   });
 
-  it('are taken of few logins where nothing was accepted before', () => {
+  it('start with few logins if none was accepted before', () => {
     const contestant = { mostLogins: 10 } as Parameters<typeof loginsEach>[0]['contestant'];
     for (const pace of [Number.NaN, Number.POSITIVE_INFINITY, 0]) {
       assert.equal(loginsEach({ contestant, clients: 1 }, pace, 1), 3, `${pace}`);
@@ -135,15 +135,15 @@ describe('the figures of the benchmark', () => {
     assert.equal(loginsEach({ contestant, clients: 1 }, 10, 1), 100);
   });
 
-  it('go on behind the last code that was accepted', () => {
+  it('continue after the last accepted code', () => {
     assert.equal(nextAfter([true, true, true]), 3);
-    // The one behind it may have been used, though its answer was lost.
+    // The next one may be used, though its answer was lost.
     assert.equal(nextAfter([true, false, false, false]), 2);
     assert.equal(nextAfter([false, false]), 1);
     assert.equal(nextAfter([]), 0);
   });
 
-  it('that cannot be taken are said, and the rest is printed', async () => {
+  it('report failed measurements, and print the rest', async () => {
     const said: string[] = [];
     const failing = async () => {
       throw new Error('the driver ended with 7');
@@ -152,7 +152,7 @@ describe('the figures of the benchmark', () => {
     assert.deepEqual(said, ['not measured: the driver ended with 7']);
   });
 
-  it('are printed where all, some or none of them are there', () => {
+  it('are printed if all, some or none of them exist', () => {
     const { latencies, rests } = all;
     const empty = latencies.map(({ module }) => ({ module, cold: [undefined], warm: [] }));
     for (const table of [
@@ -167,12 +167,12 @@ describe('the figures of the benchmark', () => {
 });
 
 describe('the options of the benchmark', () => {
-  it('are all parts unless some are named', () => {
+  it('select all parts unless some are named', () => {
     assert.deepEqual(readOptions([]).parts, parts);
     assert.deepEqual(readOptions(['--only', 'keys,rest']).parts, ['rest', 'keys']);
   });
 
-  it('with an unknown part, two extents or a base without a build are errors', () => {
+  it('are invalid with an unknown part, two scopes or a base without a build', () => {
     for (const argv of [['--only', 'warm'], ['--quick', '--long'], ['--base', '/nonexistent'], ['--fast']])
       assert.throws(() => readOptions(argv), argv.join(' '));
   });

@@ -12,12 +12,12 @@ const log = { info: silent, warning: silent, error: silent };
 describe('the assertion that the benchmark verifies', () => {
   const { assertion, record, clientDataHash, point } = newSample();
 
-  it('proves what a touch proves', async () => {
+  it('is valid for a touch', async () => {
     const { signed } = await createAssertions(log).of(assertion, [record]);
     assert.deepEqual(signed?.(assertion, keyOf(record)), { counter: 1, userVerified: false });
   });
 
-  it('proves nothing with a bit of its signature changed', async () => {
+  it('is invalid if a bit of its signature is changed', async () => {
     const signature = Buffer.from(assertion.signature);
     signature[signature.length - 1] = (signature.at(-1) ?? 0) ^ 1;
     const changed = { ...assertion, signature };
@@ -25,13 +25,13 @@ describe('the assertion that the benchmark verifies', () => {
     assert.equal(signed?.(changed, keyOf(record)), undefined);
   });
 
-  it('is given to libfido2 in the lengths that it takes', () => {
+  it('is passed to libfido2 with the right lengths', () => {
     assert.deepEqual([clientDataHash.length, point.length, assertion.authenticatorData.length], [32, 64, 37]);
   });
 });
 
-describe('the figures of verifying', () => {
-  it('are medians of the runs, and the rate is that of the time spent in it', () => {
+describe('the figures of verification', () => {
+  it('are medians of the runs, with the rate of the time used', () => {
     const slow = { times: [4, 4, 4, 8], cpu: 40 };
     const fast = { times: [1, 1, 2, 4], cpu: 4 };
     const usual = { times: [2, 2, 2, 4], cpu: 8 };
@@ -44,13 +44,13 @@ describe('the figures of verifying', () => {
     });
   });
 
-  it('come from what the C program printed to its end', () => {
+  it('are the output of the C program, if complete', () => {
     assert.deepEqual(readSpent('1000000\n2500000\ncpu 3000000\n'), { times: [1, 2.5], cpu: 3 });
     assert.throws(() => readSpent('1000000\n'));
     assert.throws(() => readSpent(''));
   });
 
-  it('have a cell for loading only where something is loaded', () => {
+  it('have a cell for loading only if something is loaded', () => {
     const figures = { p50: 0.1234, p95: 1, rate: 9000, cpu: 0.125 };
     const lines = verificationTable([
       { by: 'sallyportd', ...figures, load: 265.4 },

@@ -4,7 +4,7 @@ import { cliMain, runCli } from '../../support/cli-child.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { Terminal } from '../../support/rig/terminal.ts';
 
-/** A trail of some length, in a pipe and on a terminal. */
+/** An audit trail of some length, in a pipe and on a terminal. */
 const count = 25_000;
 let rig: ControlRig;
 before(async () => {
@@ -26,7 +26,7 @@ const connectionLimitOf = (lines: readonly string[]) => lines.map((line) => Numb
 const rising = (list: readonly number[]) =>
   list.every((place, at) => at === 0 || place > (list[at - 1] ?? 0));
 
-test('all of it, oldest first, each once, however many there are', async () => {
+test('all events, oldest first, each once, however many there are', async () => {
   const places = connectionLimitOf((await cli('--all')).lines);
   assert.equal(places.length, count);
   assert.ok(rising(places));
@@ -37,7 +37,7 @@ test('all of it, oldest first, each once, however many there are', async () => {
   assert.deepEqual(last, refused.slice(-11_000));
 });
 
-test('what is rare is found wherever it stands, and what is not there is not', async () => {
+test('rare events are found wherever they are, and missing ones are not', async () => {
   const none = await cli('--source', '10.0.0.0/8');
   assert.deepEqual([none.status, none.out, none.err], [0, '', '']);
   assert.deepEqual(connectionLimitOf((await cli('--since', '1h', '--until', '0s', '--limit', '1')).lines), [
@@ -80,7 +80,7 @@ test('on a terminal of the usual width no line is longer, on a narrow one events
   }
 });
 
-test('a search that finds nothing shows how far it has come, and takes that away', async () => {
+test('a search without a result shows its progress, and removes that line', async () => {
   const terminal = at(80, '--source', '10.0.0.0/8');
   assert.equal(await terminal.ended(), 0);
   assert.match(terminal.transcript, /0 found, searching before event \d+/);

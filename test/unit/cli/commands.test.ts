@@ -54,7 +54,7 @@ describe('reading', () => {
     assert.deepEqual([version, store.state, config.realms, warnings], ['9.9.9', 'ok', 2, []]);
   });
 
-  test('status says loudly what is wrong, on standard error', async () => {
+  test('status reports problems on standard error', async () => {
     rig.store.findings = ['the record of bob is damaged'];
     const { status, err, lines } = await cli(['status']);
     rig.store.findings = [];
@@ -123,7 +123,7 @@ describe('reading', () => {
     assert.deepEqual([decision, realm, line], ['ask', 'staff', 2]);
   });
 
-  test('in a pipe nothing has colour, and other people’s words steer nothing', async () => {
+  test('a pipe gets no colour, and no text of other users controls the terminal', async () => {
     await rig.store.put('mallory', { lastLogin: { at: 0, service: '\x1b[31msshd\ttab\nline' } });
     const runs = await Promise.all([
       cli(['user', 'list']),
@@ -175,7 +175,7 @@ describe('audit', () => {
     );
   });
 
-  test('follows, and ends with 4 when the daemon goes', async () => {
+  test('follows, and exits with 4 when the daemon ends', async () => {
     const second = await startControl();
     const child = startCli(['--config', second.configFile, 'audit', '--follow', '--json']);
     let out = '';
@@ -210,7 +210,7 @@ describe('changing', () => {
     assert.equal(record?.factors[0]?.name, 'tablet');
   });
 
-  test('remove needs a yes, and so does disabling the last one', async () => {
+  test('remove needs confirmation, and so does disabling the last one', async () => {
     await reset();
     const asked = await cli(['factor', 'remove', 'alice', 'aaaa']);
     assert.equal(asked.status, 2);
@@ -238,7 +238,7 @@ describe('changing', () => {
     assert.match(done.err, /2 realms/);
   });
 
-  test('reload names those whom a realm refuses that only observed until now', async () => {
+  test('reload names the accounts that a realm, formerly in observe mode, refuses', async () => {
     const observing = await startControl({ config: rollOut('observe = true') });
     try {
       await observing.store.put('alice', { factors: [] });
@@ -264,7 +264,7 @@ describe('changing', () => {
 describe('adding', () => {
   const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
 
-  test('factor list without a name is about oneself', async () => {
+  test("factor list without a name shows one's own factors", async () => {
     await rig.store.put(userInfo().username, { factors: [fob] });
     const [own, named] = await Promise.all([
       cli(['factor', 'list']),
@@ -275,7 +275,7 @@ describe('adding', () => {
     assert.equal(own.out, named.out);
   });
 
-  test('what would be refused shows no secret', async () => {
+  test('an addition that would be refused shows no secret', async () => {
     await rig.store.put('alice', { factors: [phone] });
     for (const kind of ['totp', 'hotp'])
       for (const given of [[], ['--secret', '-']]) {
@@ -289,9 +289,9 @@ describe('adding', () => {
     assert.equal((await cli(['factor', 'list', 'alice', '--json'])).out.match(/"kind"/g)?.length, 1);
   });
 
-  /** That proved the factor: a step may end between two tests. */
+  /** That confirmed the factor: a step may end between two tests. */
   let used = '';
-  test('totp: keys to standard output, the words to standard error, and no picture in a file', async () => {
+  test('totp: keys to standard output, messages to standard error, and no QR code in a file', async () => {
     await rig.store.put('alice', { factors: [] });
     const words = [
       'factor',
@@ -322,13 +322,13 @@ describe('adding', () => {
     assert.ok(!rig.logged.join().includes(secret));
   });
 
-  test('that code is not good a second time', async () => {
+  test('that code is not accepted a second time', async () => {
     const run = await cli(['verify', 'alice'], `${used}\n`);
     assert.equal(run.status, 1);
     assert.deepEqual(run.lines, ['refused replay']);
   });
 
-  test('totp: a secret is made, the realm’s defaults are taken, and --no-verify is root’s', async () => {
+  test('totp: a secret is generated, the realm’s defaults are used, and --no-verify is only for root', async () => {
     const run = await cli([
       'factor',
       'add',
@@ -346,7 +346,7 @@ describe('adding', () => {
     assert.equal((await rig.store.get('bob'))?.factors.length, 1);
   });
 
-  test('a URI is taken with its parameters, whatever the realm says, and none may be said otherwise', async () => {
+  test('a URI is accepted with its parameters, whatever the realm says, and none may be given otherwise', async () => {
     await rig.store.put('bob', { factors: [] });
     const add = (kind: 'totp' | 'hotp', uri: string, ...more: readonly string[]) =>
       cli(['factor', 'add', kind, 'bob', '--secret', '-', '--no-verify', ...more], `${uri}\n`);
@@ -381,7 +381,7 @@ describe('adding', () => {
     assert.deepEqual([added.counter, added.digits, added.algorithm], [7, 6, 'sha1']);
   });
 
-  test('a secret in another form is named, with how to bring it', async () => {
+  test('a secret in another format is reported, with how to convert it', async () => {
     for (const [given, said] of [
       [seed.toString('hex'), /hex.*basenc --base16 -d \| base32/],
       [`0x${seed.toString('hex')}`, /hex/],
@@ -400,7 +400,7 @@ describe('adding', () => {
     }
   });
 
-  test('a secret on the command line is taken, with a warning', async () => {
+  test('a secret on the command line is accepted, with a warning', async () => {
     const given = ['factor', 'add', 'hotp', 'carol', '--secret', secret, '--counter', '7'];
     const run = await cli(given, `${hotp(seed, 7)}\n`);
     assert.equal(run.status, 0, run.err);
@@ -419,7 +419,7 @@ describe('adding', () => {
     assert.deepEqual((await rig.store.get('portal'))?.factors, []);
   });
 
-  test('without a code, or without a secret, it says how', async () => {
+  test('without a code, or without a secret, it says how to pass it', async () => {
     const [code, noSecret, bad, short] = await Promise.all([
       cli(['factor', 'add', 'totp', 'portal']),
       cli(['factor', 'add', 'totp', 'portal', '--secret', '-']),
@@ -432,7 +432,7 @@ describe('adding', () => {
     assert.ok(!bad.err.includes('GEZDGNBV0'));
   });
 
-  test('yubikey: one touch enrols it; its AES key comes by standard input', async () => {
+  test('yubikey: one touch enrols it; its AES key is read from standard input', async () => {
     await rig.store.put('portal', { factors: [] });
     const { publicId, privateId, aesKey } = programmed;
     const hex = { private: privateId.toString('hex'), aes: aesKey.toString('hex') };
@@ -473,7 +473,7 @@ describe('adding', () => {
     assert.match(id.err, /modhex/);
   });
 
-  test('yubikey: without --local one touch is enough, and the servers say whether it is right', async () => {
+  test('yubikey: without --local one touch is enough, and the servers validate it', async () => {
     await rig.store.put('portal', { factors: [] });
     const wrong = await cli(['factor', 'add', 'yubikey', 'portal'], `${otp({ use: 9, session: 9 })}\n`);
     assert.equal(wrong.status, 1, wrong.err);
@@ -481,7 +481,7 @@ describe('adding', () => {
     assert.deepEqual((await rig.store.get('portal'))?.factors, []);
   });
 
-  test('recovery: ten keys, one a line; replacing a set needs a yes', async () => {
+  test('recovery: ten keys, one a line; replacing a set needs confirmation', async () => {
     const first = await cli(['factor', 'add', 'recovery', 'alice']);
     assert.equal(first.status, 0, first.err);
     assert.equal(first.lines.length, 10);
@@ -495,7 +495,7 @@ describe('adding', () => {
     assert.equal((await cli(['verify', 'alice'], `${second.lines[0]}\n`)).status, 1);
   });
 
-  test('verify brings an HOTP token back into step by two codes in a row', async () => {
+  test('verify resynchronises an HOTP device with two consecutive codes', async () => {
     const far = 500;
     const run = await cli(['verify', 'carol'], `${hotp(seed, far)}\n${hotp(seed, far + 1)}\n`);
     assert.equal(run.status, 0, run.err);
@@ -504,7 +504,7 @@ describe('adding', () => {
     assert.equal(factor.counter, far + 2);
   });
 
-  test('a secret that is piped in stands on no command line and in no environment', async () => {
+  test('a piped secret is on no command line and in no environment', async () => {
     const { readFileSync, readdirSync } = await import('node:fs');
     const child = startCli(['--config', rig.configFile, 'factor', 'add', 'totp', 'alice', '--secret', '-']);
     let out = '';
@@ -520,7 +520,7 @@ describe('adding', () => {
         try {
           text = readFileSync(join('/proc', pid, file), 'utf8');
         } catch {
-          // It has ended meanwhile, or is not ours to read.
+          // It has ended meanwhile, or is not readable for us.
         }
         assert.ok(!text.includes('JBSWY3DPEHPK3PXP'), `${file} of ${pid}`);
       }
@@ -529,8 +529,8 @@ describe('adding', () => {
   });
 });
 
-describe('without the daemon’s help', () => {
-  test('realm check passes on what sallyportd finds, and how it ends', async () => {
+describe('without the daemon', () => {
+  test('realm check prints what sallyportd finds, with its exit status', async () => {
     const bad = join(rig.directory, 'bad.toml');
     writeFileSync(bad, '[[realm]]\nname = "x"\nrequire = "sometimes"\n');
     const [good, wrong, given] = await Promise.all([
@@ -545,7 +545,7 @@ describe('without the daemon’s help', () => {
     assert.match(wrong.err, /bad\.toml.*3.*require/s);
   });
 
-  test('realm check says in the line that calls a file valid that it would refuse logins', async () => {
+  test('realm check reports a valid file that would refuse logins in the same line', async () => {
     const lost = join(rig.directory, 'lost.toml');
     const rest = '[[realm]]\nname = "rest"\nrequire = "none"\n';
     const staff = '[[realm]]\nname = "x"\nmembers = { groups = ["no-such-group"] }\nrequire = "any"\n';
@@ -559,7 +559,7 @@ describe('without the daemon’s help', () => {
     assert.deepEqual([valid.out, valid.err], [`${lost}: valid, 1 realm\n`, '']);
   });
 
-  test('init lays everything below one directory and says what is next', async () => {
+  test('init places everything below one directory and names the next step', async () => {
     const root = join(rig.directory, 'new');
     const run = await runCli(['init', '--root', root]);
     assert.equal(run.status, 0, run.err);

@@ -8,7 +8,7 @@ import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { Terminal } from '../../support/rig/terminal.ts';
 import { fob, paper, phone } from '../control/records.ts';
 
-/** What the Tab key gives: asked of the command itself, and by the shells that people have. */
+/** Completion: requested from the command itself, and by real shells. */
 
 let rig: ControlRig;
 let directory: string;
@@ -52,8 +52,8 @@ const words = async (typed: readonly string[], current = '', options: readonly s
     .map((line) => line.split('\t')[0]);
 };
 
-describe('what may stand at the cursor', () => {
-  test('commands, and what is below them', async () => {
+describe('what is possible at the cursor', () => {
+  test('commands, and their subcommands', async () => {
     const all = await words([]);
     for (const command of ['init', 'status', 'factor', 'completion'])
       assert.ok(all.includes(command), command);
@@ -63,7 +63,7 @@ describe('what may stand at the cursor', () => {
     assert.deepEqual(await words(['no-such-command'], ''), []);
   });
 
-  test('options that are not there yet, and their values', async () => {
+  test('options not yet used, and their values', async () => {
     const options = await words(['factor', 'add', 'totp', '--digits', '8'], '--');
     assert.ok(options.includes('--secret') && options.includes('--config'));
     assert.ok(!options.includes('--digits'));
@@ -81,7 +81,7 @@ describe('what may stand at the cursor', () => {
     assert.deepEqual(await words(['realm', 'show'], 'st'), ['staff']);
   });
 
-  test('without a daemon it gives what it can, and says nothing', async () => {
+  test('without a daemon it completes what it can, and prints nothing', async () => {
     const nobody = join(directory, 'nobody.toml');
     writeFileSync(nobody, '[paths]\ncontrol_socket = "/nonexistent/control.sock"\n');
     assert.deepEqual(await words(['realm', 'show'], '', ['--config', nobody]), []);
@@ -94,7 +94,7 @@ interface Key {
   readonly shown: RegExp;
 }
 
-/** Types, presses Tab until it is there, and takes the line back. */
+/** Types, presses Tab until the completion appears, and clears the line. */
 async function press(terminal: Terminal, { typed, shown }: Key): Promise<void> {
   terminal.send(`${typed}\t\t`);
   await terminal.expect(shown);

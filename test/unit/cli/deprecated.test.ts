@@ -24,7 +24,7 @@ const options = [
 describe('options', () => {
   for (const { command, former, current } of options)
     describe(`${command[0]} ${former[0]}`, () => {
-      test('does what its present name does, and warns once', async () => {
+      test('does what its current name does, and warns once', async () => {
         const [before, now] = [await run(...command, ...former), await run(...command, ...current)];
         const [warning, ...rest] = before.err.split('\n');
         assert.match(
@@ -34,7 +34,7 @@ describe('options', () => {
         assert.deepEqual([before.status, before.out, rest.join('\n')], [now.status, now.out, now.err]);
       });
 
-      test('is refused beside its present name', async () => {
+      test('is refused beside its current name', async () => {
         const { status, err } = await run(...command, ...former, ...current);
         assert.equal(status, 2);
         assert.match(err, new RegExp(`${former[0]} is the former name of ${current[0]}`));

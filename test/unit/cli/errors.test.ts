@@ -4,7 +4,7 @@ import { CliError, exitStatusOf } from '../../../cli/lib/errors.ts';
 import { type ControlCode, httpStatus } from '../../../daemon/api/error-codes.ts';
 import { ControlError } from '../../../daemon/client/client.ts';
 
-/** Written out apart from the table in force; whatever is not here is a plain refusal, 1. */
+/** Written independently of the active table; other codes are a plain refusal, 1. */
 const expected: Readonly<Record<string, number>> = {
   'bad-request': 2,
   'bad-name': 2,

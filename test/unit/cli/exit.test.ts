@@ -9,7 +9,7 @@ import { phone } from '../control/records.ts';
 /** Every exit status, from a real run. */
 
 let rig: ControlRig;
-/** The same where nobody counts as root, so that this process is a stranger. */
+/** The same without root's privileges, so that this process is an ordinary user. */
 let strange: ControlRig;
 before(async () => {
   rig = await startControl();
@@ -94,7 +94,7 @@ test('4: the daemon is not reachable', async () => {
 test('77: permission denied, before a secret is generated', async () => {
   await ends(77, at(strange, 'status'), /sudo/);
   await ends(77, at(strange, 'factor', 'add', 'totp', 'alice'), /sudo/);
-  // One's own factors may be read; to change them takes a password.
+  // A user may read their own factors; changes take a password.
   await ends(
     77,
     at(strange, 'factor', 'add', 'totp', 'root'),

@@ -14,7 +14,7 @@ const columns = 80;
 const wordsIn = (text: string) => text.split(/\s+/).filter((word) => word !== '' && word !== '\\');
 
 describe('text on a terminal', () => {
-  it('is broken between words, and set in to where the value begins', () => {
+  it('is broken between words, and indented to the column of the value', () => {
     const said = `decision    ${'a second factor is asked for, '.repeat(6)}`.trimEnd();
     const lines = fold(said, columns);
     assert.ok(lines.length > 1);
@@ -23,19 +23,19 @@ describe('text on a terminal', () => {
     assert.equal(lines.map((line) => line.trim()).join(' '), said);
   });
 
-  it('has the value below its name where there is no room beside it', () => {
+  it('has the value below its name if there is no space beside it', () => {
     assert.deepEqual(fold('  completion <shell>      what a shell reads to complete', 40), [
       '  completion <shell>',
       '      what a shell reads to complete',
     ]);
   });
 
-  it('keeps a word that is longer than the line whole: an address is copied from there', () => {
+  it('keeps a word longer than the line whole: an address is copied from there', () => {
     const address = `https://login.example.org/approve#${'7k3wq0v9m2x5c8dh'.repeat(6)}`;
     assert.ok(fold(`open ${address} now`, columns).includes(address));
   });
 
-  it('sets a word in less where it would not fit otherwise', () => {
+  it('indents a word less if it would not fit otherwise', () => {
     const path = `/etc/${'x'.repeat(30)}`;
     assert.deepEqual(fold(`           mend:   look at ${path}`, 40, 19), [
       '           mend:   look at',
@@ -43,7 +43,7 @@ describe('text on a terminal', () => {
     ]);
   });
 
-  it('stays as it is where it fits, and where the width is not known', () => {
+  it('is unchanged if it fits, and if the width is unknown', () => {
     const long = 'word '.repeat(40).trimEnd();
     assert.deepEqual(fold(long, undefined), [long]);
     assert.deepEqual(fold(long, 0), [long]);
@@ -59,7 +59,7 @@ describe('text on a terminal', () => {
   const word = fc.oneof(fc.stringMatching(/^[a-z0-9名/.,;:-]{1,50}$/), fc.constant('sallyport'));
   const text = fc.tuple(fc.constantFrom('', '  ', 'name   '), fc.array(word, { maxLength: 40 }));
 
-  it('is never wider than the terminal but for one word, and no word is missing or broken', () => {
+  it('is never wider than the terminal except for one word, and no word is missing or broken', () => {
     fc.assert(
       fc.property(text, fc.integer({ min: 20, max: 200 }), ([lead, words], width) => {
         const said = lead + words.join(' ');
@@ -73,8 +73,8 @@ describe('text on a terminal', () => {
   });
 });
 
-describe('a paragraph that was broken by hand', () => {
-  it('is filled again where it is too wide, and left where it fits', () => {
+describe('a paragraph that was wrapped by hand', () => {
+  it('is wrapped again if it is too wide, and unchanged if it fits', () => {
     const written = `${'one two three four five '.repeat(4)}six\n${'seven eight '.repeat(3)}nine\n\nOptions:\n  -a  b`;
     assert.equal(foldText(written, 120), written);
     const [first = '', second = ''] = foldText(written, 60).split('\n');
@@ -82,7 +82,7 @@ describe('a paragraph that was broken by hand', () => {
     assert.match(foldText(written, 60), /nine\n\nOptions:\n {2}-a {2}b$/);
   });
 
-  it('is no list of names and commands', () => {
+  it('is not a list of names and commands', () => {
     const list = `bash:  ${'one '.repeat(12)}\nzsh:   two`;
     assert.match(foldText(list, 40), /\nzsh: {3}two$/);
   });
@@ -97,7 +97,7 @@ function shellWords(lines: readonly string[]): readonly string[] {
 describe('a command to copy', () => {
   const command = 'sallyport pam enable sshd --with password --try 10m';
 
-  it('is in one line wherever it fits into one', () => {
+  it('is on one line if it fits', () => {
     for (let width = command.length + 1; width <= 200; width += 1) {
       const lines = fold(`           mend:   for ten minutes at first: ${command}; then look`, width, 19);
       assert.ok(
@@ -107,7 +107,7 @@ describe('a command to copy', () => {
     }
   });
 
-  it('is one command for a shell where it does not', () => {
+  it('is one shell command if it does not', () => {
     const long = `  node dist/cli/main.js --config /home/a/sallyport/etc/sallyport.toml explain a --service sshd`;
     for (let width = 40; width <= 200; width += 1) {
       assert.deepEqual(shellWords(foldCommand(long, width)), shellWords([long]));
@@ -123,7 +123,7 @@ describe('the last words of npm start', () => {
   const cli = 'node dist/cli/main.js --config /home/somebody/src/sallyport/.sallyport/etc/sallyport.toml';
   const said = (width: number | undefined) => lastWords(cli, 'somebody', 'http://localhost:8866', width);
 
-  it('fit terminals, and no word is broken', () => {
+  it('fit terminals, with unbroken words', () => {
     for (const width of [40, 80, 100, 200]) {
       for (const line of said(width).split('\n'))
         assert.ok(widthOf(line) <= width || wordsIn(line).length === 1, `${width}: ${line}`);
@@ -131,7 +131,7 @@ describe('the last words of npm start', () => {
     }
   });
 
-  it('have every command whole, as a shell reads it', () => {
+  it('contain every command whole, as a shell reads it', () => {
     const commands = (text: string) => text.match(/^ {2}(?:node|sallyport) (?:.*\\\n)*.*$/gm) ?? [];
     const whole = commands(said(undefined)).map((line) => shellWords([line]));
     assert.equal(whole.length, 5);
@@ -142,7 +142,7 @@ describe('the last words of npm start', () => {
       );
   });
 
-  it('are for pipes as they were written', () => {
+  it('are unchanged in pipes', () => {
     assert.match(said(undefined), /for ten minutes\. The change is\nrolled back unless/);
     assert.ok(said(undefined).includes(`  ${cli} explain somebody --service sshd --from 192.0.2.7\n`));
   });
@@ -156,7 +156,7 @@ describe('the command on narrow terminals', () => {
   after(() => rig.close());
 
   async function sees(words: readonly string[], width: number, pattern: RegExp): Promise<void> {
-    // tmux scrolls what is seen once the program of a pane has ended.
+    // tmux scrolls what is visible once the program of a pane has ended.
     const argv = ['/bin/sh', '-c', '"$@"; read -r _', 'sh', process.execPath, cliMain];
     argv.push('--config', rig.configFile, ...words);
     const screen = new Screen(argv, { columns: width, rows: 100 }, { LC_ALL: 'C.UTF-8' });
@@ -167,21 +167,21 @@ describe('the command on narrow terminals', () => {
     }
   }
 
-  it('shows its help with every word whole', () =>
+  it('shows its help with unbroken words', () =>
     sees(
       ['--help'],
       80,
       /^ +--offline +Open the store directly while sallyportd is\n +stopped \(root only\)$/m,
     ));
 
-  it('shows an error with every word whole', () =>
+  it('shows an error with unbroken words', () =>
     sees(
       ['realm', 'show', 'a realm of a rather long name'],
       40,
       /realm\s+not\s+found;\s+run:\s+sallyport realm list/,
     ));
 
-  it('asks with every word whole, and room for the answer behind the question', async () => {
+  it('asks with unbroken words, and space for the answer after the question', async () => {
     await rig.store.put('alice', { factors: [phone, paper] });
     const question = /Remove\s(?:\S+\s)+permanently\?\s\[y\/N\]/;
     const words = ['factor', 'remove', 'alice', 'paper'];

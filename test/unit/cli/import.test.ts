@@ -49,7 +49,7 @@ const silent = ({ out, err }: CliRun) => {
     assert.ok(!`${out}${err}`.includes(secret), 'no secret is printed');
 };
 
-test('oath: what comes over, what cannot, and the statuses', async () => {
+test('oath: what is imported, what is rejected, and the exit statuses', async () => {
   const path = file(
     'users.oath',
     [
@@ -89,7 +89,7 @@ test('oath: what comes over, what cannot, and the statuses', async () => {
   assert.match(again.err, /1 account: 0 factors added, 0 with a newer last-used counter, 1 unchanged/);
 });
 
-test('a bad line stops its account, wherever the account stands, and no other', async () => {
+test('an invalid line stops its account, wherever it is, and no other', async () => {
   const other = Buffer.from('another seed of 20 b').toString('hex');
   const path = file(
     'users.oath',
@@ -102,7 +102,7 @@ test('a bad line stops its account, wherever the account stands, and no other', 
   assert.match(run.err, /users\.oath:1: alice: the account is not imported; correct .*users\.oath:3/);
 });
 
-test('what sallyportd could not even read is told by account, and stops no other', async () => {
+test('what sallyportd could not even read is reported by account, and stops no other', async () => {
   const long = 'x'.repeat(300);
   const path = file('users.oath', `HOTP bob - ${hex}\nHOTP ${long} - ${hex}\nHOTP carol - ${hex}\n`);
   const run = await cli('import', 'oath', path);
@@ -128,7 +128,7 @@ test('JSON: one object an account, and the counts', async () => {
 });
 
 describe('google-authenticator', () => {
-  test('homes: the owner’s, and those without a file are passed over', async () => {
+  test('homes: the owner’s, and those without a file are skipped', async () => {
     const homes = ['alice', 'bob', 'carol'].map((name) => {
       const home = join(directory, name);
       mkdirSync(home);
@@ -158,29 +158,29 @@ describe('google-authenticator', () => {
     silent(run);
   };
 
-  test('a symbolic link is followed nowhere', async () => {
+  test('a symbolic link is never followed', async () => {
     const real = file('real', google);
     symlinkSync(real, join(directory, 'link'));
     await refused(join(directory, 'link'), /symbolic link/, '--user', 'bob');
   });
 
-  test('what others may read, a directory’s stranger, a pipe and nothing are refused', async () => {
+  test('a file readable by others, a foreign directory, a pipe and a missing file are refused', async () => {
     await refused(file('open', google, { mode: 0o644 }), /others may read/, '--user', 'bob');
     await refused(file('writable', google, { mode: 0o620 }), /others may write/, '--user', 'bob');
     mkdirSync(join(directory, 'home'));
     chownSync(join(directory, 'home'), uids.carol, uids.carol);
-    // As a link of carol's in her home may lead to: a file of root's, with words of somebody else's in it.
+    // As a link in carol's home may lead to: a file of root's, with another user's words in it.
     file('home/.google_authenticator', google);
     await refused(join(directory, 'home'), /belongs to uid 0/);
     await refused('/dev/null', /not a regular file/);
     await refused(join(directory, 'gone'), /file not found/);
   });
 
-  test('a file of somebody else’s is none of the account that is named', () =>
+  test("another user's file is not used for the named account", () =>
     refused(file('bobs', google, { uid: uids.bob }), /valid only for its owner/, '--user', 'alice'));
 });
 
-describe('what users may put into files that root reads', () => {
+describe('what users may write into files that root reads', () => {
   const homeOf = (name: string, uid: number): string => {
     const home = join(directory, name);
     mkdirSync(home);
@@ -201,14 +201,14 @@ describe('what users may put into files that root reads', () => {
     assert.ok((await factorsOf('alice')).length > 0);
   });
 
-  test('and its owner’s own file in such a home speaks for the owner', async () => {
+  test("and the owner's own file in such a home counts for the owner", async () => {
     const home = homeOf('sftp-bob', 0);
     file('sftp-bob/.google_authenticator', google, { uid: uids.bob });
     const run = await cli('import', 'google-authenticator', home);
     assert.deepEqual([run.status, (await factorsOf('bob')).length], [0, 2]);
   });
 
-  test('a bad line in somebody’s file stops nobody else', async () => {
+  test("an invalid line in a user's file stops no other account", async () => {
     const path = file('users.oath', `HOTP alice - ${hex}\nHOTP bob - ${hex}\n`);
     const own = file('own.oath', 'HOTP alice - zz\nHOTP bob - zz\n', { uid: uids.bob });
     const run = await cli('import', 'oath', path, own);
@@ -217,7 +217,7 @@ describe('what users may put into files that root reads', () => {
     assert.deepEqual([(await factorsOf('alice')).length, (await factorsOf('bob')).length], [1, 1]);
   });
 
-  test('but what its owner says in it, and a bad line of root’s stops that too', async () => {
+  test('except what its owner says in it, and an invalid line of root’s stops that too', async () => {
     const own = file('own.oath', `HOTP bob - ${hex}\nHOTP bob - zz\n`, { uid: uids.bob });
     assert.equal((await cli('import', 'oath', own)).status, 1);
     const good = file('good.oath', `HOTP bob - ${hex}\n`, { uid: uids.bob });
@@ -225,7 +225,7 @@ describe('what users may put into files that root reads', () => {
     assert.deepEqual(await factorsOf('bob'), []);
   });
 
-  test('a file without end is not read to its end', async () => {
+  test('an endless file is not read to its end', async () => {
     const path = file('own.oath', `HOTP bob - ${hex}\n`, { uid: uids.bob });
     truncateSync(path, 2 ** 40);
     const run = await cli('import', 'oath', path);
@@ -235,7 +235,7 @@ describe('what users may put into files that root reads', () => {
   });
 });
 
-test('the password of a PSKC file comes from standard input, once', async () => {
+test('the password of a PSKC file is read from standard input, once', async () => {
   const path = file('password.pskc', readFileSync('test/vectors/import/password.pskc', 'utf8'));
   const words = ['--config', rig.configFile, 'import', 'pskc', path];
   const none = await runCli(words);
@@ -263,7 +263,7 @@ test('no daemon: 4', async () => {
   assert.equal((await cli('import', 'oath', path)).status, 4);
 });
 
-test('a file that is cut off brings nothing, whatever stands before the cut', async () => {
+test('a truncated file imports nothing, whatever precedes the cut', async () => {
   const text = readFileSync('test/vectors/import/plain.pskc', 'utf8');
   const whole = file('whole.pskc', text);
   const cut = file('cut.pskc', text.slice(0, text.indexOf('<Key Id="pin"')));
@@ -272,7 +272,7 @@ test('a file that is cut off brings nothing, whatever stands before the cut', as
   assert.match(run.err, /cut\.pskc: line \d+: malformed XML/);
   assert.match(run.err, /cannot be read to its end/);
   assert.deepEqual([await factorsOf('alice'), await factorsOf('bob')], [[], []]);
-  // Another file that was named beside it is whole, and comes over.
+  // Another file named beside it is complete, and is imported.
   const both = await cli(
     'import',
     'pskc',
@@ -287,7 +287,7 @@ test('a file that is cut off brings nothing, whatever stands before the cut', as
   assert.equal((await factorsOf('bob')).length, 1);
 });
 
-test('a file with nothing of the account that is wanted, or of any, is said', async () => {
+test('a file with nothing for the requested account, or for any, is reported', async () => {
   const pskc = file('tokens.pskc', readFileSync('test/vectors/import/plain.pskc', 'utf8'));
   const oath = file('users.oath', `HOTP bob - ${hex}\n`);
   for (const words of [
@@ -304,7 +304,7 @@ test('a file with nothing of the account that is wanted, or of any, is said', as
   assert.match(empty.err, /no account found/);
 });
 
-test('csv as spreadsheets and Windows write it is named', async () => {
+test('csv as spreadsheets and Windows write it is accepted or named', async () => {
   const own = 'user,kind,public_id\nbob,yubikey,cccccccccccb\n';
   for (const [text, said] of [
     [own.replaceAll(',', ';'), /semicolons/],
@@ -341,7 +341,7 @@ describe('export', () => {
     });
   });
 
-  test('CSV comes back with its marks, names and flags', async () => {
+  test('CSV is read back with its counters, names and flags', async () => {
     await rig.store.put('carol', { factors: [{ ...fob, enabled: false }, paper] });
     const run = await cli('export', '--all', '--format', 'csv', '-o', target(), '--yes');
     assert.equal(run.status, 1, 'recovery keys stay');
@@ -366,7 +366,7 @@ describe('export', () => {
     ]);
   });
 
-  test('URIs: what apps read, and nothing that is disabled', async () => {
+  test('URIs: what apps read, and no disabled factors', async () => {
     await rig.store.put('bob', { factors: [phone, { ...fob, enabled: false }] });
     const run = await cli('export', 'bob', '--format', 'otpauth', '-o', target(), '--yes');
     assert.equal(run.status, 1);
@@ -374,7 +374,7 @@ describe('export', () => {
     assert.match(run.out, /fob\tstays\tit is disabled/);
   });
 
-  test('asks first, overwrites nothing, and leaves no half of a file', async () => {
+  test('asks first, overwrites nothing, and leaves no partial file', async () => {
     const words = ['export', 'bob', '--format', 'csv', '-o', target()];
     assert.equal((await cli(...words)).status, 2);
     assert.throws(() => statSync(target()));
@@ -388,7 +388,7 @@ describe('export', () => {
   });
 });
 
-test('an HOTP token goes on where it stood', async () => {
+test('an HOTP factor continues from its counter', async () => {
   await cli('import', 'oath', file('users.oath', `HOTP bob - ${hex} 6 123456 2023-11-14T22:13:20L\n`));
   const said = async (counter: number) =>
     (await runCli(['--config', rig.configFile, 'verify', 'bob'], `${hotp(seed, counter)}\n`)).status;

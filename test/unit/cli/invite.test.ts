@@ -44,7 +44,7 @@ describe('by root', () => {
     runCli(['--config', rig.configFile, ...words], input);
   const inviteOf = async (account: string) => (await rig.store.get(account))?.invite;
 
-  test('one link for each, on the portal of the configuration, for one day, with the password', async () => {
+  test('one link for each, on the configured portal, for one day, with the password', async () => {
     const began = Date.now();
     const { status, lines, err } = await cli(['invite', 'alice', 'bob', 'alice']);
     assert.equal(status, 0, err);
@@ -61,7 +61,7 @@ describe('by root', () => {
     assert.doesNotMatch(rig.logged.join('\n'), /\/invite#\w/);
   });
 
-  test('without the password when that is said; the newest one counts', async () => {
+  test('without the password on request; the newest one counts', async () => {
     const first = await inviteOf('alice');
     const { status, out } = await cli(['invite', 'alice', '--without-password', '--json']);
     assert.equal(status, 0);
@@ -73,7 +73,7 @@ describe('by root', () => {
     assert.notEqual(second.digest, first?.digest);
   });
 
-  test('whoever fails keeps nobody from theirs, is named, and settles the exit status', async () => {
+  test('a failed account prevents no other invite, is named, and determines the exit status', async () => {
     const { status, lines, err } = await cli(['invite', 'nobody-there', 'alice', '../x', 'bob']);
     assert.equal(status, 3, err);
     assert.deepEqual(
@@ -89,7 +89,7 @@ describe('by root', () => {
     assert.equal(failed[0]?.code, 'no-such-account');
   });
 
-  test('a list out of a file or a pipe, with comments, each name once', async () => {
+  test('a list from a file or a pipe, with comments, each name once', async () => {
     const list = '# the new ones\nalice\n\n  bob # since May\r\nalice\n';
     const file = join(rig.directory, 'list');
     writeFileSync(file, list);
@@ -111,7 +111,7 @@ describe('by root', () => {
     assert.match(away.err, /cannot read .* \(ENOENT\); check --from/);
   });
 
-  test('a daemon that is away is said once', async () => {
+  test('an unreachable daemon is reported once', async () => {
     const file = join(rig.directory, 'away.toml');
     writeFileSync(file, `[paths]\ncontrol_socket = "${rig.directory}/none.sock"\n`);
     const { status, err, out } = await runCli(['--config', file, 'invite', 'alice', 'bob', 'carol']);
@@ -121,7 +121,7 @@ describe('by root', () => {
     assert.match(err, /not attempted: bob carol/);
   });
 
-  test('without a portal the secret parts are printed, and it is said that they are no addresses', async (t) => {
+  test('without a portal the secret parts are printed, with a note that they are not addresses', async (t) => {
     const plain = await startControl();
     t.after(() => plain.close());
     const { status, lines, err } = await runCli(['--config', plain.configFile, 'invite', 'alice']);
@@ -131,8 +131,10 @@ describe('by root', () => {
   });
 });
 
-/** This process is uid 0, which counts as anybody here, or as an administrator; carol's uid is one of root's. */
-describe('by somebody who is not root', () => {
+/**
+ * This process is uid 0, which counts as an ordinary user here, or as an administrator; carol's uid is one of root's.
+ */
+describe('by a user other than root', () => {
   const stranger = () => startControl({ config, rootUids: new Set([uids.carol]) });
   const at = (rig: ControlRig, words: readonly string[], typed: readonly string[] = []) =>
     runCli(['--config', rig.configFile, ...words], typed.map((line) => `${line}\n`).join(''));
@@ -165,7 +167,7 @@ describe('by somebody who is not root', () => {
     assert.match(err, /not attempted: bob/);
   });
 
-  test('whoever is no administrator invites nobody', async (t) => {
+  test('other users cannot invite', async (t) => {
     const rig = await stranger();
     t.after(() => rig.close());
     const { status, err, out } = await at(rig, ['invite', 'alice'], ['password of root']);
@@ -174,7 +176,7 @@ describe('by somebody who is not root', () => {
     assert.match(err, /alice: permission denied/);
   });
 
-  test('a link of one’s own stands in the place of the password, and only once', async (t) => {
+  test('a sign-in link replaces the password, and only once', async (t) => {
     const rig = await startControl({ config: config.replace(', "root"', ''), rootUids: new Set() });
     t.after(() => rig.close());
     const refused = await at(rig, ['portal', 'link']);
@@ -191,7 +193,7 @@ describe('by somebody who is not root', () => {
     assert.match(again.err, /invalid, used or expired/);
   });
 
-  test('without an origin of the portal a link is its secret alone, which the command takes', async (t) => {
+  test('without an origin of the portal a link is only its secret, which the command accepts', async (t) => {
     const withoutPortal = config.replace(', "root"', '').replace(/\[portal\][\s\S]*?(?=\[\[realm)/, '');
     const rig = await startControl({ config: withoutPortal, rootUids: new Set() });
     t.after(() => rig.close());
@@ -211,7 +213,7 @@ describe('by somebody who is not root', () => {
     assert.equal(added.status, 0, added.err);
   });
 
-  test('an invite does too, and asks for the password where it was not made without', async (t) => {
+  test('an invite does too, and asks for the password unless it was created without', async (t) => {
     const [root, other] = await Promise.all([startControl({ config }), stranger()]);
     t.after(() => Promise.all([root.close(), other.close()]));
     for (const without of [true, false]) {
@@ -227,7 +229,7 @@ describe('by somebody who is not root', () => {
   });
 });
 
-test('a link is taken as it was sent: the whole address, or its secret part', () => {
+test('a link is accepted as it was sent: the whole address, or its secret part', () => {
   const secret = 'YWxpY2U.abcdefghijklmnopqrstuv';
   for (const [typed, link] of [
     [`https://login.example.org/invite#${secret}`, secret],

@@ -8,7 +8,7 @@ import { addMasterKey } from '../../../cli/commands/master-key.ts';
 import type { Context } from '../../../cli/lib/context.ts';
 import { keyFileText, newMasterKey } from '../../../daemon/sealing/keyring.ts';
 
-/** A master key leaves its file only together with the daemon that lets it go. */
+/** A master key is removed from its file only together with the daemon. */
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-key-'));
 after(() => rmSync(directory, { recursive: true }));
 

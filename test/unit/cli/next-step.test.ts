@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nextStep, type State, type StepId } from '../../../cli/next-step.ts';
 
-/** One step at a time, in one order: each is said only when all before it are done. */
+/** One step at a time, in one order: each is shown only when all earlier ones are done. */
 
 const done: State = {
   you: 'alice',
@@ -20,7 +20,7 @@ const done: State = {
   errors: 0,
 };
 
-/** From the first to the last: what is still to be done for it. */
+/** From the first to the last: what is still to be done. */
 const steps: readonly (readonly [StepId, Partial<State>])[] = [
   ['init', { initialised: false }],
   ['start', { answers: false }],
@@ -33,7 +33,7 @@ const steps: readonly (readonly [StepId, Partial<State>])[] = [
   ['none', {}],
 ];
 
-test('the first step that is not done is the next, whatever else is open', () => {
+test('the first unfinished step is the next, whatever else is open', () => {
   for (const [index, [id, open]] of steps.entries()) {
     const later = Object.assign(
       {},
@@ -47,13 +47,13 @@ test('the first step that is not done is the next, whatever else is open', () =>
   }
 });
 
-test('each but the last has a command, for the one whom it is about', () => {
+test('each but the last has a command, for the account that it concerns', () => {
   for (const [id, open] of steps)
     assert.equal(nextStep({ ...done, ...open }).command === undefined, id === 'none', id);
   assert.equal(nextStep({ ...done, factors: [] }).command, 'sallyport factor add totp alice');
 });
 
-test('whoever is not root is sent to no command of root', () => {
+test('users other than root are shown no command of root', () => {
   const user: State = { ...done, root: false, initialised: undefined };
   assert.equal(nextStep({ ...user, answers: false }).command, undefined);
   assert.equal(nextStep({ ...user, guarded: [] }).id, 'none');
@@ -62,7 +62,7 @@ test('whoever is not root is sent to no command of root', () => {
   assert.equal(nextStep({ ...user, factors: [] }).id, 'add-factor');
 });
 
-test('factors that are all disabled are none, and what is not seen is not advised about', () => {
+test('disabled factors do not count, and no advice is given about unread parts', () => {
   assert.equal(nextStep({ ...done, factors: [{ kind: 'totp', enabled: false }] }).id, 'add-factor');
   assert.equal(
     nextStep({ ...done, factors: undefined, guarded: undefined, initialised: undefined }).id,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { showOverview } from '../../../cli/overview.ts';
 import { FakeMachine, noon } from '../../support/doctor-machine.ts';
 
-/** `sallyport` alone: what it shows of a machine, and the step that it proposes. */
+/** `sallyport` without arguments: the state of a machine, and the suggested step. */
 
 async function shown(machine: FakeMachine) {
   const facts = new Map<string, string>();
@@ -20,21 +20,21 @@ async function shown(machine: FakeMachine) {
   return { facts, lines: lines.filter((line) => line !== '') };
 }
 
-test('a file that is in force is good, and there is no trial', async () => {
+test('an active file is valid, and there is no trial', async () => {
   const { facts, lines } = await shown(new FakeMachine());
   assert.equal(facts.get('configuration'), 'valid and active');
   assert.equal(facts.has('trial'), false);
   assert.deepEqual(lines, ['nothing is left to do', 'all commands: sallyport --help']);
 });
 
-test('a file that was changed since it was loaded is not called good', async () => {
+test('a file changed since it was loaded is not reported as valid', async () => {
   const machine = new FakeMachine();
   machine.change(machine.configFile, { changed: noon });
   const { facts } = await shown(machine);
   assert.match(facts.get('configuration') ?? '', /was changed after it was loaded.*sallyport reload/);
 });
 
-test('a bad file is not called good while an older one is in force', async () => {
+test('an invalid file is not reported as valid while an older one is active', async () => {
   const machine = new FakeMachine();
   machine.configText = '[[realm]]\nname = "x"\nrequire = "sometimes"\n';
   const { facts } = await shown(machine);
@@ -49,7 +49,7 @@ test('an open trial is shown with its end, and its confirmation is the next step
   assert.equal(lines[1], '  sallyport pam confirm');
 });
 
-test('a trial that is being put back cannot be confirmed any more', async () => {
+test('a trial that is being rolled back cannot be confirmed any more', async () => {
   const machine = new FakeMachine();
   machine.trialNow = { id: 'enable-sshd', services: ['sshd'], state: 'putting-back' };
   const { facts, lines } = await shown(machine);

@@ -48,7 +48,7 @@ const add = (user: string, key: string, input?: string, ...more: readonly string
 const factorsOf = async (user: string) => (await rig.store.get(user))?.factors ?? [];
 
 describe('factor add ssh-sk', () => {
-  test('takes a .pub file, and needs no code', async () => {
+  test('accepts a .pub file, and needs no code', async () => {
     const done = await add('alice', file('blue.pub', `${pubLine('blue')}\n`), undefined, '--name', 'blue');
     assert.deepEqual([done.status, done.out], [0, ''], done.err);
     assert.match(done.err, /alice has a new factor: ssh-sk "blue" \([0-9a-f]+\), sk-ssh-ed25519.*, SHA256:/);
@@ -59,12 +59,12 @@ describe('factor add ssh-sk', () => {
     assert.match(list.out, /\tssh-sk\tblue\tenabled\t.*\t-\tsk-ssh-ed25519@openssh\.com, SHA256:/);
   });
 
-  test('takes standard input', async () => {
+  test('accepts standard input', async () => {
     assert.equal((await add('alice', '-', `${pubLine('red')}\n`)).status, 0);
     assert.equal((await factorsOf('alice')).length, 2);
   });
 
-  test('says what is wrong with what it was given, and adds nothing', async () => {
+  test('reports what is wrong with its input, and adds nothing', async () => {
     const tries: [string, number, RegExp, string?][] = [
       [file('empty.pub', ''), 2, /there is no key/],
       [file('two.pub', `${pubLine('x')}\n${pubLine('y')}\n`), 2, /2 lines/],
@@ -89,7 +89,7 @@ describe('factor add ssh-sk', () => {
     assert.equal((await add('nobody-here', join(rig.directory, 'blue.pub'))).status, 3);
   });
 
-  test('warns where no rule accepts it, and is refused where YubiKeys alone will do', async () => {
+  test('warns if no rule accepts it, and is refused if only YubiKeys are accepted', async () => {
     const idle = await add('bob', join(rig.directory, 'blue.pub'));
     assert.equal(idle.status, 0);
     assert.match(
@@ -101,7 +101,7 @@ describe('factor add ssh-sk', () => {
     assert.match(refused.err, /requires a YubiKey OTP and takes no ssh-sk/);
   });
 
-  test('is a change like any other on the socket: without a token it is root’s alone', async () => {
+  test('is a change like any other on the socket: without a token only for root', async () => {
     const body = { kind: 'ssh-sk', publicKey: pubLine('mine'), verify: true };
     const request = { method: 'POST', path: '/v1/users/alice/factors', body: JSON.stringify(body) };
     const [own] = await callAs(uids.alice, rig.socket, [request]);
@@ -112,7 +112,7 @@ describe('factor add ssh-sk', () => {
 });
 
 describe('factor disable', () => {
-  test('asks before nothing but keys of ssh is left', async () => {
+  test('asks before only ssh keys are left', async () => {
     const { factors } = (await rig.store.get('alice')) ?? { factors: [] };
     await rig.store.put('alice', { factors: [phone, ...factors] });
     const asked = await cli(['factor', 'disable', 'alice', 'phone']);
@@ -131,7 +131,7 @@ describe('explain', () => {
   const explain = (from: string, ...more: readonly string[]) =>
     cli(['explain', 'alice', '--service', 'sshd', '--from', from, ...more]);
 
-  test('--ssh-key: what a login with that key would meet', async () => {
+  test('--ssh-key: the decision for a login with that key', async () => {
     const [known, unknown, outside, none] = await Promise.all([
       explain('10.1.2.3', '--ssh-key', join(rig.directory, 'blue.pub')),
       explain('10.1.2.3', '--ssh-key', file('green.pub', pubLine('green'))),
@@ -147,7 +147,7 @@ describe('explain', () => {
     assert.match(none.out, /decision +refused \(no-factor\)/);
   });
 
-  test('takes no key for another service, and nothing that is none', async () => {
+  test('rejects a key for another service, and an invalid one', async () => {
     const key = join(rig.directory, 'blue.pub');
     const sudo = await cli(['explain', 'alice', '--service', 'sudo', '--ssh-key', key]);
     assert.equal(sudo.status, 2);

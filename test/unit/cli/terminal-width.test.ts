@@ -8,7 +8,7 @@ import { runInProcess } from '../../support/cli-in-process.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { fob, grant, paper, phone } from '../control/records.ts';
 
-/** Every command that shows something, with long names, on terminals of the usual width and of half of it. */
+/** Every command with output, with long names, on terminals of the usual width and of half of it. */
 
 const user = 'somebody-with-a-rather-long-name-of-64-letters@corp.example.test';
 const realmName = 'people-who-administer-the-machines';
@@ -79,7 +79,7 @@ before(async () => {
 });
 after(() => rig.close());
 
-/** Command lines by the command that they try. */
+/** Command lines by the command that they test. */
 const lines: Readonly<Record<string, readonly string[]>> = {
   status: [],
   doctor: ['--verbose'],
@@ -105,7 +105,7 @@ function fits(text: string, columns: number): void {
   }
 }
 
-/** Every command, with those that it is made of. */
+/** Every command, with its subcommands. */
 function pathsOf(command: Command, path: readonly string[] = []): readonly (readonly string[])[] {
   return [path, ...command.commands.flatMap((one) => pathsOf(one, [...path, one.name()]))];
 }
@@ -136,7 +136,7 @@ describe('on a terminal', () => {
     }
   });
 
-  test('a pipe gets every sentence in one line', async () => {
+  test('a pipe gets every sentence on one line', async () => {
     const { err } = await runInProcess(['--config', rig.configFile, 'realm', 'show', 'word '.repeat(40)]);
     assert.equal(err.trimEnd().split('\n').length, 1, err);
   });

@@ -9,7 +9,7 @@ import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { Terminal } from '../../support/rig/terminal.ts';
 import { paper, phone, seed } from '../control/records.ts';
 
-/** The same commands on a terminal: they ask, hide what is secret, and may use colour. */
+/** The same commands on a terminal: they prompt, hide secrets, and may use colour. */
 
 let rig: ControlRig;
 before(async () => {
@@ -25,7 +25,7 @@ const at = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
     ...environment,
   });
 
-test('a secret is asked for without showing it, a code with; a wrong one is asked for again', async () => {
+test('a secret is prompted for without echo, a code with; a wrong one is asked for again', async () => {
   const terminal = at(['factor', 'add', 'totp', 'alice', '--secret', '-']);
   await terminal.answer(/Secret \(Base32 or otpauth:\/\/ URI\): /, 'gezdgnbvgy3tqojqgezdgnbvgy3tqojq');
   await terminal.answer(/Code that the device shows now: /, '000001');
@@ -36,14 +36,14 @@ test('a secret is asked for without showing it, a code with; a wrong one is aske
   assert.ok(terminal.transcript.includes('\x1b[30;47;107m'), 'the code has its colours');
 });
 
-test('three wrong codes are enough', async () => {
+test('three wrong codes end the command', async () => {
   const terminal = at(['factor', 'add', 'totp', 'bob']);
   for (const code of ['000001', '000002', '000003']) await terminal.answer(/shows now: /, code);
   assert.equal(await terminal.ended(), 1);
   assert.equal(await rig.store.get('bob'), undefined);
 });
 
-test('removing is asked about: no is no, yes is yes, ^C is no', async () => {
+test('removal is confirmed: no is no, yes is yes, ^C is no', async () => {
   await rig.store.put('alice', { factors: [phone, paper] });
   const no = at(['factor', 'remove', 'alice', 'paper']);
   await no.answer(/permanently\? \[y\/N\] /, '');
@@ -59,7 +59,7 @@ test('removing is asked about: no is no, yes is yes, ^C is no', async () => {
   assert.equal((await rig.store.get('alice'))?.factors.length, 1);
 });
 
-test('an import draws how far it is on a terminal; an export asks first', async () => {
+test('an import shows its progress on a terminal; an export asks first', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-terminal-'));
   const file = join(directory, 'users.oath');
   writeFileSync(file, `HOTP bob - ${Buffer.from('a seed of 20 bytes..').toString('hex')}\n`, { mode: 0o600 });
@@ -81,7 +81,7 @@ test('an import draws how far it is on a terminal; an export asks first', async 
   rmSync(directory, { recursive: true });
 });
 
-test('tables have a heading and colour, and no colour where NO_COLOR or a dumb terminal says so', async () => {
+test('tables have a heading and colour, and no colour if NO_COLOR or a dumb terminal says so', async () => {
   await rig.store.put('alice', { factors: [phone] });
   const seen = async (environment: NodeJS.ProcessEnv) => {
     const terminal = at(['factor', 'list', 'alice'], environment);

@@ -40,7 +40,7 @@ after(() => {
 const client = (signal?: AbortSignal) =>
   createClient({ socket: join(directory, 's'), token: 't', ...(signal === undefined ? {} : { signal }) });
 
-test('each question takes its own path, names and ids as one segment each', async () => {
+test('each request has its own path, names and ids as one segment each', async () => {
   const {
     beginSignIn,
     answerSignIn,
@@ -86,7 +86,7 @@ test('each question takes its own path, names and ids as one segment each', asyn
   ]);
 });
 
-test('a stream gives line by line, and ends with its signal', async () => {
+test('a stream returns line by line, and ends with its signal', async () => {
   const ending = new AbortController();
   const got: string[] = [];
   const taken = (async () => {

@@ -19,7 +19,7 @@ const page = textOf('docs', 'reference', 'configuration.md');
 const decisions = textOf('docs', 'explanation', 'how-decisions-are-made.md');
 const sample = textOf('pam-config', 'sallyport.toml.sample');
 
-/** Those of the tables within it too. */
+/** Including those of nested tables. */
 function keysOf(schema: object): readonly string[] {
   if ('wrapped' in schema && typeof schema.wrapped === 'object' && schema.wrapped !== null)
     return keysOf(schema.wrapped);
@@ -28,7 +28,7 @@ function keysOf(schema: object): readonly string[] {
 }
 
 describe('docs/reference/configuration.md', () => {
-  it('names every key, and so does the sample', () => {
+  it('names every setting, and so does the sample', () => {
     const keys = [documentSchema, portalSchema, realmSchema, ruleSchema].flatMap(keysOf);
     assert.ok(keys.length > 60 && keys.includes('password_service_dir'), String(keys));
     for (const key of keys) {
@@ -41,7 +41,7 @@ describe('docs/reference/configuration.md', () => {
     for (const why of Object.keys(refusals)) assert.ok(decisions.includes(`\`${why}\``), why);
   });
 
-  it('has examples that load', () => {
+  it('has examples that are valid', () => {
     const blocks = [...`${page}\n${decisions}`.matchAll(/```toml\n([\s\S]*?)```/g)].map(
       ([, text]) => text ?? '',
     );
@@ -50,7 +50,7 @@ describe('docs/reference/configuration.md', () => {
     for (const text of blocks) good(`${/^\[\[realm\]\]/m.test(text) ? '' : head}${text}\n${catchAll}`);
   });
 
-  it('shows problems as they are told', () => {
+  it('shows problems as they are reported', () => {
     const text = `${'\n'.repeat(10)}[[realm]]\nname = "x"\nrequire = "any"\ntotp = { digits = 9 }\nlockot = {}\n`;
     const parsed = parseConfig(text, '/etc/sallyport/sallyport.toml', 'h');
     assert.ok(!parsed.ok);

@@ -22,7 +22,7 @@ async function repositoryRoot(): Promise<string> {
 }
 
 describe('the configuration that init writes', () => {
-  it('is good, requires nothing, and uses the system paths', () => {
+  it('is valid, requires nothing, and uses the system paths', () => {
     const config = good(initialConfig());
     assert.equal(config.paths.store, '/var/lib/sallyport/store');
     assert.deepEqual(
@@ -32,7 +32,7 @@ describe('the configuration that init writes', () => {
   });
 
   for (const root of ['/tmp/x', '/tmp/with space', '/tmp/q"uote\\back', '/tmp/ü']) {
-    it(`lays everything below ${root}`, () => {
+    it(`places everything below ${root}`, () => {
       assert.deepEqual(good(initialConfig(root)).paths, {
         store: `${root}/var/store`,
         anchor: `${root}/var/anchor`,
@@ -47,7 +47,7 @@ describe('the configuration that init writes', () => {
     });
   }
 
-  it('names the programs that were built, and below a root alone', () => {
+  it('names the built programs, only below a root', () => {
     const helpers = { fido: '/opt/fido', password: '/opt/password' };
     const { fidoHelper, passwordHelper, passwordServiceDir } = good(initialConfig('/tmp/x', helpers)).paths;
     assert.deepEqual(
@@ -58,7 +58,7 @@ describe('the configuration that init writes', () => {
     assert.equal(good(initialConfig(undefined, helpers)).paths.passwordHelper, undefined);
   });
 
-  it('is good with each of its comments uncommented, and puts it where it belongs', () => {
+  it('is valid with each of its comments uncommented, which sets the intended table', () => {
     for (const root of [undefined, '/tmp/x']) {
       const text = initialConfig(root);
       assert.equal(
@@ -71,7 +71,7 @@ describe('the configuration that init writes', () => {
     }
   });
 
-  it('names pages and the sample by paths of the package where it is the one of the system', () => {
+  it("names pages and the sample by paths of the package if it is the system's", () => {
     const system = initialConfig();
     for (const name of ['reference/configuration', 'reference/factors', 'how-to/set-up-portal'])
       assert.match(system, new RegExp(`[ (]/usr/share/doc/sallyport/docs/${name}\\.md`));
@@ -93,7 +93,7 @@ describe('the sample configuration', async () => {
   const file = join(await repositoryRoot(), 'pam-config', 'sallyport.toml.sample');
   const sample = await readFile(file, 'utf8');
 
-  it('is good, and shows every key', () => {
+  it('is valid, and shows every setting', () => {
     const config = good(sample);
     assert.deepEqual(
       config.realms.map(({ name }) => name),
@@ -125,7 +125,7 @@ describe('a configuration file', () => {
   });
   after(() => rm(directory, { recursive: true, force: true }));
 
-  it('is read and carries its name', async () => {
+  it('is read and keeps its name', async () => {
     const file = join(directory, 'good.toml');
     await writeFile(file, initialConfig(directory));
     const parsed = await readConfig(file, 'host.example');
@@ -133,7 +133,7 @@ describe('a configuration file', () => {
     assert.equal(parsed.config.file, file);
   });
 
-  it('that is bad becomes one error with every problem', async () => {
+  it('that is invalid becomes one error with every problem', async () => {
     const file = join(directory, 'bad.toml');
     await writeFile(file, 'issuer = ":"\nnonsense = 1\n');
     const parsed = await readConfig(file, 'host.example');
@@ -144,7 +144,7 @@ describe('a configuration file', () => {
     assert.ok(parsed.problems.every((problem) => problem.file === file));
   });
 
-  it('that is not there is an error that says what to do', async () => {
+  it('that does not exist is an error that says what to do', async () => {
     await assert.rejects(readConfig(join(directory, 'none.toml'), 'h'), {
       code: 'config-unreadable',
       message: /--config/,

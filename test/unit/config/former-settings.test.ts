@@ -51,13 +51,13 @@ describe('a setting under its former name', () => {
     });
   }
 
-  it('counts in what settings say together', () => {
+  it('counts in combined checks of settings', () => {
     const { key, allowed } = onlyProblem(lockout('codes = 9, any = 8'));
     assert.equal(key, 'realm.lockout.any');
     assert.match(allowed, /max_code_failures is 9/);
   });
 
-  it('is not known anywhere else', () => {
+  it('is unknown anywhere else', () => {
     assert.equal(bad(`keep = "30d"\n${catchAll}`)[0]?.key, 'keep');
     assert.equal(bad(realm('totp = { codes = 3 }'))[0]?.key, 'realm.totp.codes');
   });

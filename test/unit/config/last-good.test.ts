@@ -7,11 +7,11 @@ import { loadConfiguration } from '../../../daemon/config/in-force.ts';
 import { createLog } from '../../../daemon/lib/log.ts';
 import { createMasterKey, loadKeyring } from '../../../daemon/sealing/keyring.ts';
 
-/** The sealed copy of the last good configuration, and a change of the key that seals it. */
+/** The encrypted copy of the last valid configuration, and a change of its master key. */
 const root = mkdtempSync(join(tmpdir(), 'sallyport-last-good-'));
 after(() => rmSync(root, { recursive: true }));
 
-test('a copy that cannot be written stops no start, but whoever has to seal it anew hears of it', () => {
+test('a copy that cannot be written prevents no start, but a rotation is told of it', () => {
   const key = join(root, 'master.key');
   const file = join(root, 'sallyport.toml');
   createMasterKey(key);

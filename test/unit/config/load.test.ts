@@ -9,7 +9,7 @@ const rule = (body: string) => realm(`require = "any"\n[[realm.rule]]\n${body}`)
 const rules = (...bodies: string[]) =>
   realm(`require = "any"\n${bodies.map((body) => `[[realm.rule]]\n${body}`).join('\n')}`);
 
-describe('a good configuration', () => {
+describe('a valid configuration', () => {
   it('has every default filled in', () => {
     assert.deepEqual(good(catchAll), {
       file: 'test.toml',
@@ -46,12 +46,12 @@ describe('a good configuration', () => {
     });
   });
 
-  it('takes the services that may show secrets', () => {
+  it('contains the services that may show secrets', () => {
     const { secretsIn } = good(`secrets_in = ["gdm-password", "sddm"]\n${catchAll}`);
     assert.deepEqual(secretsIn, ['gdm-password', 'sddm']);
   });
 
-  it('knows who validates YubiKeys, Yubico where no server is named', () => {
+  it("contains the YubiKey validation service, Yubico's if no server is named", () => {
     const of = (yubikey: string) => good(realm(`require = "any"\nyubikey = ${yubikey}`)).realms[0]?.yubikey;
     assert.deepEqual(of('{ validation = "local" }'), { validation: 'local' });
     const servers = { clientId: '7', keyFile: '/etc/k' };
@@ -66,7 +66,7 @@ describe('a good configuration', () => {
     });
   });
 
-  it('knows whom security keys are made for', () => {
+  it('contains the relying party of security keys', () => {
     const of = (text: string) => good(`${text}${catchAll}`).webauthn;
     assert.equal(of(''), undefined);
     assert.deepEqual(of('issuer = "Us"\n[webauthn]\nrp_id = "login.example.org"\n'), {
@@ -93,7 +93,7 @@ describe('a good configuration', () => {
     assert.equal(bad(`[webauthn]\nrp_name = "x"\n${catchAll}`)[0]?.key, 'webauthn.rp_id');
   });
 
-  it('knows which security keys a realm takes', () => {
+  it('contains which security keys a realm accepts', () => {
     const of = (text: string) => good(realm(`require = "any"\nwebauthn = ${text}`)).realms[0]?.webauthn;
     assert.deepEqual(of('{}'), { userVerification: 'discouraged', residentKey: false });
     const model = 'CB69481E-8ff7-4039-93ec-0a2729a154a8';
@@ -116,7 +116,7 @@ describe('a good configuration', () => {
     assert.deepEqual(keys('{ user_verification = "yes" }'), ['realm.webauthn.user_verification']);
   });
 
-  it('accepts a key of ssh wherever its realm takes one, for every service too', () => {
+  it('accepts ssh-sk rules in realms that accept security keys, for every service too', () => {
     for (const require of ['"none"', '"any"', '"webauthn"', '["totp", "webauthn"]'])
       for (const [body, part] of [
         ['', {}],
@@ -130,7 +130,7 @@ describe('a good configuration', () => {
       }
   });
 
-  it('says what the file says, as the design writes it', () => {
+  it('contains what the file says', () => {
     const config = good(`
 admin_group = "wheel"
 issuer = "Example"
@@ -206,13 +206,13 @@ ${catchAll}`);
     assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
   });
 
-  it('takes a single requirement as a list of one', () => {
+  it('accepts a single requirement as a list of one', () => {
     assert.deepEqual(good(realm('require = "totp"')).realms[0]?.require, ['totp']);
     assert.deepEqual(good(realm('require = ["yubikey"]')).realms[0]?.require, ['yubikey']);
     assert.equal(good(realm('require = "any"')).realms[0]?.require, 'any');
   });
 
-  it('takes a date from its first moment in UTC, and a time with its offset', () => {
+  it('reads a date as its first moment in UTC, and a time with its offset', () => {
     const until = (date: string) =>
       good(realm(`require = "any"\nenrol = "grace"\ngrace_until = ${date}`)).realms[0]?.graceUntil;
     assert.equal(until('2027-01-31'), Date.UTC(2027, 0, 31));
@@ -220,7 +220,7 @@ ${catchAll}`);
     assert.equal(until('2027-01-31 12:00:00Z'), Date.UTC(2027, 0, 31, 12));
   });
 
-  it('names who asks about passwords', () => {
+  it('contains the helper for passwords', () => {
     const of = (text: string) => good(`[paths]\n${text}\n${catchAll}`).paths;
     assert.equal(of('password_socket = "/run/x/p.sock"').passwordSocket, '/run/x/p.sock');
     const { passwordHelper, passwordServiceDir } = of('password_helper = "/p"\npassword_service_dir = "/d"');
@@ -888,7 +888,7 @@ const rows: Row[] = [
   ['a key twice', `issuer = "x"\nissuer = "y"\n`, 2, '(syntax)', /issuer/, /TOML/, /redefine/],
 ];
 
-describe('a bad configuration', () => {
+describe('an invalid configuration', () => {
   for (const [what, text, line, key, found, allowed, message = /^/] of rows) {
     it(`names file, line, key, what was found and what is allowed: ${what}`, () => {
       const problem = onlyProblem(text);
@@ -942,7 +942,7 @@ members = { users = ["b"] }`);
     );
   });
 
-  it('shows what it found on one line, short and without control characters', () => {
+  it('shows the found value on one line, short and without control characters', () => {
     const problem = onlyProblem(`issuer = "\\u001b[2J\\n\\u009b${':'.repeat(500)}"\n${catchAll}`);
     const line = describeProblem(problem);
     assert.doesNotMatch(line, /[\p{Cc}]/u);

@@ -70,7 +70,7 @@ describe('locate', () => {
     for (const [path, line] of expected) assert.equal(lineOf(path), line, JSON.stringify(path));
   });
 
-  /** A file as a list of lines, of which each key says where it stands. */
+  /** A file as a list of lines, of which each key contains its own line number. */
   interface Draft {
     readonly lines: string[];
     readonly places: [KeyPath, number][];

@@ -8,7 +8,7 @@ const beside = (portal: string, rpId = 'login.example.org') =>
 const https = 'origins = ["https://login.example.org"]\n';
 
 describe('[portal]', () => {
-  it('may be left out', () => assert.equal(good(catchAll).portal, undefined));
+  it('may be omitted', () => assert.equal(good(catchAll).portal, undefined));
 
   it('has every default filled in', () => {
     assert.deepEqual(good(beside(`${https}proxies = ["192.0.2.1"]`)).portal, {
@@ -20,7 +20,7 @@ describe('[portal]', () => {
     });
   });
 
-  it('has every key', () => {
+  it('has every setting', () => {
     const text = `origins = ["https://login.example.org:8443", "https://eu.login.example.org"]
 listen = "[::]:443"\n${pair}proxies = ["2001:db8::/32"]\nname = "Us"\nuser = "web"`;
     assert.deepEqual(good(beside(text)).portal, {
@@ -33,11 +33,11 @@ listen = "[::]:443"\n${pair}proxies = ["2001:db8::/32"]\nname = "Us"\nuser = "we
     });
   });
 
-  it('takes the issuer as its name', () => {
+  it('uses the issuer as its name', () => {
     assert.equal(good(`issuer = "Ex"\n${beside(https + pair)}`).portal?.name, 'Ex');
   });
 
-  it('is good on localhost without TLS', () => {
+  it('is valid on localhost without TLS', () => {
     for (const listen of ['', 'listen = "127.0.0.2:80"', 'listen = "[::1]:8443"'])
       good(beside(`origins = ["http://localhost:8443"]\n${listen}`, 'localhost'));
   });
@@ -54,7 +54,7 @@ listen = "[::]:443"\n${pair}proxies = ["2001:db8::/32"]\nname = "Us"\nuser = "we
     'wss://login.example.org',
     '',
   ]) {
-    it(`takes no origin ${JSON.stringify(origin)}`, () => {
+    it(`rejects the origin ${JSON.stringify(origin)}`, () => {
       const problem = onlyProblem(beside(`origins = [${JSON.stringify(origin)}]\n${pair}`));
       assert.deepEqual([problem.key, problem.line], ['portal.origins', 4]);
       assert.match(problem.allowed, /https:\/\/login\.example\.org/);
@@ -143,7 +143,7 @@ listen = "[::]:443"\n${pair}proxies = ["2001:db8::/32"]\nname = "Us"\nuser = "we
     ['no table', `portal = 1\n${catchAll}`, 'portal', 1, /a table/],
   ];
   for (const [what, text, key, line, pattern] of rows)
-    it(`refuses ${what}`, () => {
+    it(`rejects ${what}`, () => {
       const problem = onlyProblem(text);
       assert.deepEqual([problem.key, problem.line], [key, line]);
       assert.match(`${problem.allowed} (${problem.message})`, pattern);

@@ -46,7 +46,7 @@ describe('a rule that can never match', () => {
     ['the other family', [[undefined, ['0.0.0.0/0']]], [undefined, ['::/0']], undefined],
     ['local behind networks', [[undefined, ['0.0.0.0/0', '::/0']]], [undefined, ['local']], undefined],
     ['local behind local', [[undefined, ['local']]], [['login'], ['local']], [1]],
-    // A source that is no address is matched by a rule without from alone.
+    // A source that is not an address matches only rules without from.
     [
       'everywhere behind all addresses and local',
       [[undefined, ['0.0.0.0/0', '::/0', 'local']]],
@@ -67,7 +67,7 @@ describe('a rule that can never match', () => {
     });
   }
 
-  it('agrees with trying every login of a small world', () => {
+  it('agrees with trying every login of a small model', () => {
     const services = fc.option(fc.uniqueArray(fc.constantFrom('a', 'b'), { minLength: 1 }), {
       nil: undefined,
     });

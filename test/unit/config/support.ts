@@ -5,14 +5,14 @@ import { type ConfigProblem, describeProblem } from '../../../daemon/config/prob
 
 export const catchAll = '[[realm]]\nname = "rest"\nrequire = "none"\n';
 
-/** The configuration of a text that has to be good. */
+/** The configuration of a text that must be valid. */
 export function good(text: string): Config {
   const parsed = parseConfig(text, 'test.toml', 'host.example');
   assert.ok(parsed.ok, parsed.ok ? '' : parsed.problems.map(describeProblem).join('\n'));
   return parsed.config;
 }
 
-/** The problems of a text that has to be bad. */
+/** The problems of a text that must be invalid. */
 export function bad(text: string): readonly ConfigProblem[] {
   const parsed = parseConfig(text, 'test.toml', 'host.example');
   assert.ok(!parsed.ok, 'the text was accepted');

@@ -36,7 +36,7 @@ async function take(stream: AsyncIterable<StoredAuditEvent>, count: number): Pro
   return places;
 }
 
-test('goes on from a place: what lay behind, then what comes, each once and in order', async () => {
+test('starts from a position: existing events, then new ones, each once and in order', async () => {
   await begin({ limits: { pageSize: 3 } });
   for (let count = 0; count < 10; count += 1) await add('alice');
   const taken = take(client.follow({ from: 2 }), 58);
@@ -47,7 +47,7 @@ test('goes on from a place: what lay behind, then what comes, each once and in o
   );
 });
 
-test('what comes after the last page was read and before it is told is not lost', {
+test('events between the last page and the live stream are not lost', {
   timeout: 20_000,
 }, async () => {
   await add('alice');
@@ -61,7 +61,7 @@ test('what comes after the last page was read and before it is told is not lost'
   assert.deepEqual(await take(client.follow({ from: 0 }), 2), [1, 2]);
 });
 
-test('without a place begins with what comes next', async () => {
+test('without a position starts with the next event', async () => {
   await add('alice');
   const taken = take(client.follow({}), 1);
   await until('a follower', () => rig.store.followers === 1);
@@ -69,13 +69,13 @@ test('without a place begins with what comes next', async () => {
   assert.deepEqual(await taken, [2]);
 });
 
-test('of one account tells of that one alone', async () => {
+test('of one account reports only that one', async () => {
   const taken = take(client.follow({ user: 'BOB', from: 0 }), 2);
   for (const account of ['alice', 'bob', 'alice', 'bob']) await add(account);
   assert.deepEqual(await taken, [2, 4]);
 });
 
-test('a follower that went away is forgotten', async () => {
+test('a disconnected follower is removed', async () => {
   const taken = take(client.follow({}), 1);
   await until('a follower', () => rig.store.followers === 1);
   await add('alice');
@@ -83,7 +83,7 @@ test('a follower that went away is forgotten', async () => {
   await until('nobody', () => rig.store.followers === 0);
 });
 
-test('so many follow and no more', async () => {
+test('the number of followers is limited', async () => {
   await begin({ limits: { auditFollowers: 2 } });
   const followers = [take(client.follow({}), 1), take(client.follow({}), 1)];
   await until('two followers', () => rig.store.followers === 2);
@@ -100,7 +100,7 @@ test('so many follow and no more', async () => {
   assert.deepEqual(await again, [2]);
 });
 
-test('one that reads nothing is let go once so much is unread; others go on', async () => {
+test('a follower that does not read is dropped after a limit; others continue', async () => {
   await begin({ limits: { auditFollowUnread: 50_000 } });
   const deaf = await rawConnection(rig.socket);
   deaf.pause();
@@ -115,7 +115,7 @@ test('one that reads nothing is let go once so much is unread; others go on', as
   deaf.destroy();
 });
 
-test('the daemon’s end is told', async () => {
+test('the end of the daemon is reported', async () => {
   const taken = take(client.follow({}), 1);
   await until('a follower', () => rig.store.followers === 1);
   const closed = rig.server.close();
@@ -127,7 +127,7 @@ test('the daemon’s end is told', async () => {
 });
 
 for (const path of ['/v1/audit/follow', '/v1/users/root/approvals/follow'])
-  test(`whoever follows ${path} with a token is let go when it ends`, async () => {
+  test(`a follower of ${path} with a token is dropped when it ends`, async () => {
     await begin({ limits: { followCheck: 10 } });
     const { token } = rig.tokens.give({ account: 'root', uid: 0 });
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -144,7 +144,7 @@ for (const path of ['/v1/audit/follow', '/v1/users/root/approvals/follow'])
     await until('the stream is over', () => isOver);
   });
 
-test('local users leave places to root and to who tells of events', async () => {
+test('local users leave slots to root and to sallyport-notify', async () => {
   const none = { root: false, portal: false, admin: false };
   const status = await client.status();
   const admin = {

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-/** Makes a request, and hangs up while its record is read: for the second time, since the first read is who it is about. */
+/** Makes a request, and disconnects at the second read of its record: the first identifies the account. */
 async function hangUp(ask: (client: ControlClient) => Promise<unknown>): Promise<void> {
   const ending = new AbortController();
   const read = rig.store.account.bind(rig.store);
@@ -35,8 +35,8 @@ async function hangUp(ask: (client: ControlClient) => Promise<unknown>): Promise
   release();
 }
 
-describe('a caller that hangs up', () => {
-  it('leaves the code that it had verified unused', async () => {
+describe('a caller that disconnects', () => {
+  it('does not use the code that was verified', async () => {
     const code = totp(seed);
     await hangUp((client) => client.verify('alice', { answer: code }));
     await until(() => rig.store.trail.length > 0, 60_000);
@@ -45,12 +45,12 @@ describe('a caller that hangs up', () => {
     assert.equal(outcome, 'accepted');
   });
 
-  it('leaves the code for a new factor unused, and no factor', async () => {
+  it('does not use the code for a new factor, and adds none', async () => {
     const secret = Buffer.from('a-seed-that-is-new--');
     const settings = { kind: 'totp', period: 30, digits: 6, algorithm: 'sha1', verify: true } as const;
     const body = { ...settings, secret: secret.toString('base64'), code: totp(secret) };
     await hangUp((client) => client.addFactor('alice', body));
-    // It comes after the first one, which holds the account's mutex.
+    // It follows the first one, which holds the account's mutex.
     await createClient({ socket: rig.socket }).addFactor('alice', body);
     assert.deepEqual(trailOf(rig), ['factor-added done verified']);
     assert.equal((await rig.store.get('alice'))?.factors.length, 2);

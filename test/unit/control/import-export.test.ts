@@ -12,7 +12,7 @@ import { fob, grant, phone } from './records.ts';
 const seed = Buffer.from('12345678901234567890');
 const other = Buffer.from('another seed of 20 b');
 const base = { enabled: true, digits: 6, algorithm: 'sha1' } as const;
-/** The rig's clock, five seconds into a step, so that no test meets the end of one. */
+/** The rig's clock, five seconds into a step, so that no test crosses the end of one. */
 const now = () => Date.now() + rig.clock.ahead;
 const stepNow = () => Math.floor(now() / 30_000);
 const code = (step = 0) => totp(seed, { at: now(), step });
@@ -63,8 +63,8 @@ const codes = ({ factors }: ImportedAccount) => factors.map((one) => ('code' in 
 const verify = async (user: string, answer: string) => (await client.verify(user, { answer })).outcome;
 const factorsOf = async (user: string) => (await rig.store.get(user))?.factors ?? [];
 
-describe('what is spent there is spent here', () => {
-  test('TOTP: the mark and all below it are refused, the next step is right, once', async () => {
+describe('codes used there are used here', () => {
+  test('TOTP: the last used step and all below it are refused, the next one is accepted once', async () => {
     await takeOne('bob', moved(stepNow()));
     assert.equal(await verify('bob', code()), 'refused');
     assert.equal(await verify('bob', code(-1)), 'refused');
@@ -72,13 +72,13 @@ describe('what is spent there is spent here', () => {
     assert.equal(await verify('bob', code(1)), 'refused');
   });
 
-  test('TOTP without a mark: all up to now is spent', async () => {
+  test('TOTP without a last used step: all steps up to now are used', async () => {
     await takeOne('bob', moved('now'));
     assert.equal(await verify('bob', code()), 'refused');
     assert.equal(await verify('bob', code(1)), 'accepted');
   });
 
-  test('TOTP: a skew comes over, and is what the mark counts in', async () => {
+  test('TOTP: a skew is imported, and applied to the last used step', async () => {
     await takeOne('bob', { ...moved('now'), drift: 5 } as PortableFactor);
     assert.equal(await verify('bob', code(5)), 'refused');
     assert.equal(await verify('bob', code(6)), 'accepted');
@@ -86,12 +86,12 @@ describe('what is spent there is spent here', () => {
     assert.deepEqual(codes(said), ['clock-skew']);
   });
 
-  test('TOTP: a mark of the far future is the fault of a clock, and locks nobody out', async () => {
+  test('TOTP: a last used step in the far future is a clock error, and locks out no account', async () => {
     assert.deepEqual(codes(await takeOne('bob', moved(stepNow() + 1_000))), ['bad-mark']);
     assert.deepEqual(await factorsOf('bob'), []);
   });
 
-  test('HOTP: what lies below the next counter is refused', async () => {
+  test('HOTP: counters below the next one are refused', async () => {
     await takeOne('bob', counted(5));
     assert.equal(await verify('bob', hotp(seed, 4)), 'refused');
     assert.equal(await verify('bob', hotp(seed, 5)), 'accepted');
@@ -126,7 +126,7 @@ describe('what is spent there is spent here', () => {
     assert.equal(await verify('bob', '12345678'), 'refused');
   });
 
-  test('scratch codes that were used there since are used here too; others stay', async () => {
+  test('scratch codes used there since are used here too; others stay', async () => {
     await takeOne('bob', moved('now'), scratch('12345678', '87654321'));
     assert.deepEqual(outcomes(await takeOne('bob', moved('now'), scratch('87654321'))), [
       'unchanged',
@@ -140,7 +140,7 @@ describe('what is spent there is spent here', () => {
     ]);
   });
 
-  test('recovery keys of the reference: usable as they are printed, the used ones not', async () => {
+  test('recovery keys of the reference system: usable as printed, without the used ones', async () => {
     const secret = '0011223344556677';
     const hashed = (key: string) => createHmac('sha256', secret).update(key).digest('hex');
     const keys = ['0123-4567-89ab-cdef', 'ffff-ffff-ffff-ffff'];
@@ -165,13 +165,13 @@ describe('what is spent there is spent here', () => {
   });
 });
 
-describe('what is here already', () => {
-  test('is left as it is: twice is once, and leaves no trace', async () => {
+describe('existing factors', () => {
+  test('are left unchanged: a second import has no effect, and leaves no trace', async () => {
     const entry = { user: 'bob', factors: [moved('now'), counted(7, other), stick(9)] };
     await take([entry]);
     const before = await rig.store.get('bob');
     const trail = rig.store.trail.length;
-    // What was guessed at the first import is not guessed anew.
+    // A drift guessed at the first import is not guessed again.
     rig.clock.ahead += 10 * 30_000;
     const [said] = await take([entry]);
     assert.deepEqual(said, {
@@ -188,7 +188,7 @@ describe('what is here already', () => {
     assert.equal(rig.store.trail.length, trail);
   });
 
-  test('a higher mark is taken over, a lower one never', async () => {
+  test('accept a higher counter, never a lower one', async () => {
     await rig.store.put('bob', {
       factors: [
         { ...phone, lastStep: stepNow() - 5 },
@@ -214,7 +214,7 @@ describe('what is here already', () => {
     );
   });
 
-  test('one secret is never there twice, however it is used', async () => {
+  test('never contain one secret twice, whatever it is used for', async () => {
     await rig.store.put('bob', { factors: [phone] });
     const same = Buffer.concat([seed, Buffer.alloc(2)]);
     const said = await takeOne(
@@ -227,7 +227,7 @@ describe('what is here already', () => {
     assert.equal((await factorsOf('bob')).length, 1);
   });
 
-  test('what is remembered ends, names fit, flags and times come over', async () => {
+  test('grants end, names are made unique, flags and times are kept', async () => {
     await rig.store.put('bob', { factors: [phone], grants: [grant] });
     const name = `PHONE\x1b[31m ${'x'.repeat(100)}`;
     await takeOne(
@@ -244,8 +244,8 @@ describe('what is here already', () => {
   });
 });
 
-describe('who cannot', () => {
-  test('a name that is no account leaves nothing, and stops nobody else', async () => {
+describe('rejected imports', () => {
+  test('a name without an account leaves nothing, and stops no other', async () => {
     const [nobody, bob] = await take([
       { user: 'nobody-at-all', factors: [moved(-1)] },
       { user: 'bob', factors: [moved(-1)] },
@@ -258,7 +258,7 @@ describe('who cannot', () => {
     );
   });
 
-  test('names are canonical, uids do too', async () => {
+  test('names are canonical, uids work too', async () => {
     const said = await take([
       { user: 'BOB', factors: [moved(-1)] },
       { owner: uids.carol, factors: [moved(-1)] },
@@ -269,18 +269,18 @@ describe('who cannot', () => {
     );
   });
 
-  test('a file of somebody else’s speaks for its owner alone', async () => {
+  test("a file of another user's applies only to its owner", async () => {
     const [said] = await take([{ user: 'bob', owner: uids.carol, factors: [moved(-1)] }]);
     assert.equal(said?.code, 'wrong-owner');
     assert.equal(rig.store.commits.length, 0);
   });
 
-  test('NSS that is away refuses, and says so', async () => {
+  test('an unavailable NSS rejects, and says so', async () => {
     rig.names.away = true;
     assert.equal((await takeOne('bob', moved(-1))).code, 'accounts-unavailable');
   });
 
-  test('a damaged record is that account’s alone', async () => {
+  test('a damaged record affects only its account', async () => {
     rig.store.damage('bob');
     const said = await take([
       { user: 'bob', factors: [moved(-1)] },
@@ -295,12 +295,12 @@ describe('who cannot', () => {
     );
   });
 
-  test('a store that cannot be written takes nothing', async () => {
+  test('a store that cannot be written accepts nothing', async () => {
     rig.store.breakWrites('ENOSPC');
     assert.equal((await takeOne('bob', moved(-1))).code, 'store-unwritable');
   });
 
-  test('a realm of YubiKeys takes no other kind (R8), recovery keys it does', async () => {
+  test('a realm of YubiKeys accepts no other kind (R8) except recovery keys', async () => {
     await rig.close();
     await start('[[realm]]\nname = "keys"\nrequire = ["yubikey"]\n');
     const recovery: PortableFactor = {
@@ -323,7 +323,7 @@ describe('who cannot', () => {
     );
   });
 
-  test('security keys: those of our relying party, and legacy ones for whomever they were made', async () => {
+  test('security keys: those of our relying party, and legacy ones of any', async () => {
     const key = {
       enabled: true,
       algorithm: 'es256',
@@ -358,7 +358,7 @@ describe('locks', () => {
     lock: { codes: true, ...(until === undefined ? {} : { until }) },
   });
 
-  test('come over with the factors, and end when they would have', async () => {
+  test('are imported with the factors, and end at the same time', async () => {
     const until = now() + 60_000;
     const [said] = await take([lock(until)]);
     assert.equal(said?.locked, true);
@@ -368,13 +368,13 @@ describe('locks', () => {
     assert.equal(await verify('alice', code()), 'refused');
   });
 
-  test('last no longer than the realm’s own', async () => {
+  test('last no longer than the realm allows', async () => {
     await take([lock(now() + 365 * 86_400_000)]);
     const { lock: kept } = await client.user('alice');
     assert.ok((kept.lockedUntil ?? 0) <= now() + 3_600_000);
   });
 
-  test('do not come back by a second import', async () => {
+  test('do not return by a second import', async () => {
     await take([lock()]);
     await client.unlock('alice');
     for (const mark of [-1, stepNow()]) {
@@ -386,8 +386,8 @@ describe('locks', () => {
   });
 });
 
-describe('the way in', () => {
-  test('a dry run says the same and changes nothing', async () => {
+describe('the import operation', () => {
+  test('a dry run reports the same and changes nothing', async () => {
     const entries = [
       { user: 'bob', factors: [moved(3), counted(1, other)] },
       { user: 'nobody-at-all', factors: [moved(3)] },
@@ -398,7 +398,7 @@ describe('the way in', () => {
     assert.deepEqual(await take(entries), dry);
   });
 
-  test('one commit an account, its events in it, with no secret', async () => {
+  test('is one commit per account, including its events, without secrets', async () => {
     await takeOne('bob', moved(3), counted(1, other));
     assert.equal(rig.store.commits.length, 1);
     assert.deepEqual(
@@ -420,7 +420,7 @@ describe('the way in', () => {
     for (const secret of [seed, other]) assert.ok(!said.includes(secret.toString('base64')));
   });
 
-  test('decided anew when another commit comes first: what a login spent meanwhile stays spent', async () => {
+  test('is decided again when another commit comes first: what a login used meanwhile stays used', async () => {
     await rig.store.put('bob', { factors: [{ ...fob, counter: 1 }] });
     let others = 3;
     rig.store.beforeCommit = async () => {
@@ -433,7 +433,7 @@ describe('the way in', () => {
     assert.equal(first.counter, 60);
   });
 
-  test('logins go on meanwhile, and a code is good once', async () => {
+  test('does not stop logins, and a code is accepted once', async () => {
     await takeOne('bob', counted(0));
     const imports = Array.from({ length: 20 }, (_, index) =>
       take([{ user: 'bob', factors: [counted(0), counted(0, Buffer.from(`seed number ${index} of 20`))] }]),
@@ -444,7 +444,7 @@ describe('the way in', () => {
     assert.equal((await factorsOf('bob')).length, 21);
   });
 
-  test('NSS keeps threads free for logins', async () => {
+  test('leaves NSS threads to logins', async () => {
     rig.names.slow = 1;
     const [nobody] = await take([{ user: 'nobody-at-all', factors: [] }]);
     assert.ok(nobody);
@@ -453,7 +453,7 @@ describe('the way in', () => {
     assert.equal(rig.names.most, limits.movingLookups);
   });
 
-  test('what a request may hold, from both sides', async () => {
+  test('has request limits', async () => {
     const entry = { user: 'nobody-at-all', factors: [] };
     const refused = (code: string) => (error: unknown) =>
       error instanceof ControlError && error.code === code;
@@ -479,11 +479,11 @@ describe('the way in', () => {
   });
 });
 
-describe('the way out', () => {
+describe('the export operation', () => {
   const events = () =>
     rig.store.trail.map(({ kind, reason, account, actor }) => [kind, reason, account, actor]);
 
-  test('secrets with their marks, and what stays', async () => {
+  test('returns secrets with counters, and omits what cannot be exported', async () => {
     await takeOne('bob', moved(7), counted(9, other), stick(11), scratch('12345678'));
     await client.addFactor('bob', { kind: 'recovery', verify: true });
     rig.store.trail.length = 0;
@@ -508,7 +508,7 @@ describe('the way out', () => {
     assert.deepEqual(events(), [['exported', 'secrets', 'bob', 'uid:0']]);
   });
 
-  test('all, page by page, each with its event', async () => {
+  test('returns all, page by page, each with its event', async () => {
     for (const user of ['alice', 'bob', 'carol']) await rig.store.put(user, { factors: [phone] });
     await rig.store.put('portal', {});
     const { accounts } = await client.export({});
@@ -524,7 +524,7 @@ describe('the way out', () => {
     );
   });
 
-  test('nothing goes out whose event is not stored', async () => {
+  test('returns nothing whose event is not stored', async () => {
     await rig.store.put('bob', { factors: [phone] });
     rig.store.breakWrites('ENOSPC');
     await assert.rejects(client.export({ users: ['bob'] }), (error: Error) => {
@@ -533,7 +533,7 @@ describe('the way out', () => {
     });
   });
 
-  test('who has none is named, before anything goes out', async () => {
+  test('names accounts without factors before anything is returned', async () => {
     await rig.store.put('alice', { factors: [phone] });
     await assert.rejects(
       client.export({ users: ['alice', 'bob'] }),

@@ -23,7 +23,7 @@ const codeOf = async (method: string, path: string, body?: string) => {
 };
 
 describe('routes', () => {
-  test('what is not in the table is no operation', async () => {
+  test('an unknown path is not an operation', async () => {
     for (const [method, path] of [
       ['GET', '/'],
       ['GET', '/v1'],
@@ -41,7 +41,7 @@ describe('routes', () => {
       assert.equal(await codeOf(method, path), 'no-such-operation', `${method} ${path}`);
   });
 
-  test('a name may hold anything and is nothing but a name', async () => {
+  test('a name may contain anything and is only a name', async () => {
     const names = [
       '..',
       '../status',
@@ -66,7 +66,7 @@ describe('routes', () => {
       assert.equal(await codeOf('GET', path), 'bad-request', path);
   });
 
-  test('a query says each thing once, and nothing that is not known', async () => {
+  test('a query has each parameter once, and no unknown one', async () => {
     assert.equal(await codeOf('GET', '/v1/audit?limit=1&limit=2'), 'bad-request');
     assert.equal(await codeOf('GET', '/v1/audit?colour=red'), 'bad-request');
     assert.equal(await codeOf('GET', '/v1/status?x=1'), 'bad-request');
@@ -76,7 +76,7 @@ describe('routes', () => {
     assert.equal(await codeOf('GET', `/v1/audit?limit=${limits.pageSize}`), 200);
   });
 
-  test('a user who is named twice over is one account, by the canonical name', async () => {
+  test('a user named twice is one account, by the canonical name', async () => {
     await rig.store.put('alice', { factors: [phone] });
     const answer = await call(rig.socket, { method: 'GET', path: '/v1/users/ALICE' });
     assert.equal(answer.body.account, 'alice');
@@ -90,12 +90,12 @@ describe('bodies', () => {
     return body + ' '.repeat(length - body.length);
   };
 
-  test('up to the limit is read, one byte more is not', async () => {
+  test('a body up to the limit is read, one byte more is not', async () => {
     assert.equal(await codeOf('POST', path, padded(limits.requestBody)), 200);
     assert.equal(await codeOf('POST', path, padded(limits.requestBody + 1)), 'body-too-large');
   });
 
-  test('the limit holds also where no length is said', async () => {
+  test('the limit applies also without a length', async () => {
     const headers = { 'transfer-encoding': 'chunked' };
     const most = await call(rig.socket, { method: 'POST', path, body: padded(limits.requestBody), headers });
     assert.equal(most.status, 200);
@@ -111,7 +111,7 @@ describe('bodies', () => {
     assert.match(await closed, /^HTTP\/1.1 413 .*body-too-large/s);
   });
 
-  test('what is no JSON, or not the JSON that is wanted, is refused', async () => {
+  test('a body that is not JSON, or not the expected JSON, is refused', async () => {
     for (const body of [
       '',
       '{',
@@ -128,14 +128,14 @@ describe('bodies', () => {
       assert.equal(await codeOf('POST', path, body), 'bad-request', body.slice(0, 40));
   });
 
-  test('what is no UTF-8 is refused', async () => {
+  test('a body that is not UTF-8 is refused', async () => {
     const socket = await rawConnection(rig.socket);
     socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 14\r\n\r\n`);
     socket.write(Buffer.from('{"answer":"\xff"}', 'latin1'));
     assert.match(await untilClosed(socket), /bad-request/);
   });
 
-  test('an enrolment says each field within its bounds', async () => {
+  test('an enrolment limits each field', async () => {
     const good = {
       kind: 'totp',
       secret: Buffer.alloc(20, 7).toString('base64'),
@@ -164,12 +164,12 @@ describe('bodies', () => {
     assert.equal(await add({ name: 'x'.repeat(limits.factorNameLength) }), 200);
   });
 
-  test('a request that takes none may not bring one', async () => {
+  test('a request without a body may not have one', async () => {
     assert.equal(await codeOf('POST', '/v1/users/alice/unlock', '{"x":1}'), 'bad-request');
     assert.equal(await codeOf('POST', '/v1/users/alice/unlock', '{}'), 200);
   });
 
-  test('nothing of a body or a header stands in an answer or in the log', async () => {
+  test('nothing of a body or a header appears in an answer or in the log', async () => {
     const secret = 'S3CR3T-VALUE';
     const tries = [
       `{"answer":"${secret}"}`,
@@ -192,8 +192,8 @@ describe('bodies', () => {
   });
 });
 
-describe('what fails inside', () => {
-  test('stays in the log, and the client hears that it did', async () => {
+describe('internal errors', () => {
+  test('stay in the log, and the client is told only that one occurred', async () => {
     const account = rig.store.account;
     rig.store.account = async () => {
       throw new Error('an inner matter');
@@ -206,7 +206,7 @@ describe('what fails inside', () => {
     assert.ok(rig.logged.some((line) => line.includes('an inner matter')));
   });
 
-  test('a damaged record is said to be one', async () => {
+  test('a damaged record is reported as such', async () => {
     await rig.store.put('portal', {});
     rig.store.damage('portal');
     assert.equal(await codeOf('GET', '/v1/users/portal'), 'record-damaged');
@@ -214,7 +214,7 @@ describe('what fails inside', () => {
 });
 
 describe('the socket', () => {
-  test('is for everybody to connect to, and takes the place of one left behind', async () => {
+  test('accepts connections of all users, and replaces a stale one', async () => {
     assert.equal(lstatSync(rig.socket).mode & 0o777, 0o666);
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-stale-'));
     const path = join(directory, 'control.sock');
@@ -229,7 +229,7 @@ describe('the socket', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('never takes the place of a file', async () => {
+  test('never replaces a file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-file-'));
     const path = join(directory, 'control.sock');
     writeFileSync(path, 'precious');
@@ -240,7 +240,7 @@ describe('the socket', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('is gone once the server is closed', async () => {
+  test('is removed once the server is closed', async () => {
     const second = await startControl();
     await second.server.close();
     assert.throws(() => lstatSync(second.socket), { code: 'ENOENT' });
@@ -260,7 +260,7 @@ describe('limits', () => {
   };
 
   test(
-    'a client that is silent, or dribbles, is let go; one that is in time is answered',
+    'a silent or slow client is dropped; one that is in time is answered',
     limited({ controlRequestWait: 300 }, async ({ socket, server }) => {
       const silent = await rawConnection(socket);
       const head = await rawConnection(socket);
@@ -275,7 +275,7 @@ describe('limits', () => {
   );
 
   test(
-    'one uid has so many connections and no more, and gets its places back',
+    'one uid has a limited number of connections, and gets its slots back',
     limited({ controlConnectionsPerUid: 2 }, async ({ socket, server }) => {
       const script = holdAs(uids.alice, socket, 3);
       assert.deepEqual(await script.verdicts, ['open', 'open', 'too-many-connections']);
@@ -289,7 +289,7 @@ describe('limits', () => {
   );
 
   test(
-    'all local users together have so many, and root comes in all the same',
+    'all local users together have a limit, and root still connects',
     limited({ controlConnections: 3, controlConnectionsPerUid: 2 }, async ({ socket }) => {
       const alice = holdAs(uids.alice, socket, 2);
       assert.deepEqual(await alice.verdicts, ['open', 'open']);
@@ -302,7 +302,7 @@ describe('limits', () => {
   );
 
   test(
-    'root has so many and no more',
+    'root has a limit too',
     limited({ controlConnections: 2 }, async ({ socket, server }) => {
       const open = [await rawConnection(socket), await rawConnection(socket)];
       await until('two connections', () => server.connections() === 2);
@@ -321,7 +321,7 @@ describe('limits', () => {
     assert.equal((await get(limits.controlHeaderBytes)).body.error?.code, 'header-too-large');
   });
 
-  test('what is no HTTP is told so and dropped', async () => {
+  test('invalid HTTP is answered with an error and dropped', async () => {
     for (const bytes of ['\0\0\0\x05hello', 'HELLO\r\n\r\n', 'GET /v1/status HTTP/9.9\r\n\r\n']) {
       const socket = await rawConnection(rig.socket);
       socket.write(bytes);
@@ -333,7 +333,7 @@ describe('limits', () => {
 /** Processes that hold connections. */
 const held: ChildProcess[] = [];
 
-/** Holds connections open as another uid; each says what became of it. */
+/** Holds connections open as another uid; each reports its result. */
 function holdAs(uid: number, socketPath: string, count: number) {
   const program = `
     const net = require('node:net');
@@ -342,7 +342,7 @@ function holdAs(uid: number, socketPath: string, count: number) {
       for (let i = 0; i < ${count}; i += 1) await new Promise((done) => {
         const socket = net.connect(path);
         let text = '';
-        // Whoever is let in is answered, and the connection then waits for the next request.
+        // An accepted connection is answered, and then waits for the next request.
         socket.write('GET /v1/users/nobody HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n');
         socket.on('error', () => {});
         socket.on('data', (chunk) => {

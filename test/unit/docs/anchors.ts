@@ -1,4 +1,4 @@
-/** The anchors of a page's headings, as forges make them: lower case, no punctuation, hyphens for spaces. */
+/** The anchors of a page's headings, as forges create them: lower case, no punctuation, hyphens for spaces. */
 export function anchorsOf(markdown: string): ReadonlySet<string> {
   const counts = new Map<string, number>();
   const outsideCode = markdown.replace(/^```[\s\S]*?^```$/gm, '');

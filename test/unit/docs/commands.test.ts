@@ -7,12 +7,12 @@ import { programOf } from '../../../cli/program.ts';
 import { nowhere } from '../../../man/world.ts';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 
-/** Every command of sallyport's that a page names exists, with the options that it is given there. */
+/** Every sallyport command in a page exists, with the options used there. */
 
 const { program } = programOf(nowhere('1.2.3'));
 const pages = writtenFiles().filter((path) => path.endsWith('.md') && path !== 'docs/reference/cli.md');
 
-/** What stands behind `sallyport` in a page: lines of shell, and code within text. */
+/** The words after `sallyport` in a page: lines of shell, and code within text. */
 function commandsIn(markdown: string): readonly (readonly string[])[] {
   const blocks = [...markdown.matchAll(/^ *```sh\n([\s\S]*?)^ *```$/gm)].flatMap(([, text = '']) =>
     text.replaceAll('\\\n', ' ').split(/\n|&&|;|\|/),
@@ -31,7 +31,7 @@ function commandsIn(markdown: string): readonly (readonly string[])[] {
     );
 }
 
-/** @returns why sallyport would not take these words; undefined if it would */
+/** @returns why sallyport would not accept these words; undefined if it would */
 function faultIn(words: readonly string[]): string | undefined {
   let command: Command = program;
   for (const word of words) {

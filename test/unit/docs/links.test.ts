@@ -27,7 +27,7 @@ function linksIn(tokens: readonly Token[]): readonly string[] {
   });
 }
 
-/** Why a link of a page leads nowhere; undefined if it leads somewhere. */
+/** Why a link of a page is broken; undefined if it works. */
 function faultOf(page: string, link: string): string | undefined {
   if (/^(https?|mailto):/.test(link)) return undefined;
   const [path = '', anchor] = link.split('#');
@@ -39,7 +39,7 @@ function faultOf(page: string, link: string): string | undefined {
 }
 
 describe('the pages', () => {
-  it('have no link that leads nowhere', () => {
+  it('have no broken link', () => {
     const links = pages.flatMap((page) => linksIn(lexer(textOf(page))).map((link) => ({ page, link })));
     assert.ok(links.length > 100, String(links.length));
     const faults = links.flatMap(({ page, link }) => {
@@ -87,7 +87,7 @@ describe('the pages', () => {
     const named = pages.flatMap((page) =>
       [...textOf(page).matchAll(source)]
         .map(([, path = '']) => ({ page, path }))
-        // A place to fill in, such as KIND.ts.
+        // A placeholder, such as KIND.ts.
         .filter(({ path }) => !/[A-Z]{4}/.test(path)),
     );
     assert.ok(named.length > 100, String(named.length));

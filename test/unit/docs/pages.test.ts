@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { projectRoot, writtenFiles } from '../../support/project.ts';
 
-/** What every page owes its reader: whom it is for, where to go on, and standard words. */
+/** Requirements for every page: its readers, a link onwards, and standard words. */
 
 const textOf = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
 const pages = writtenFiles('docs').filter((path) => /^docs\/[\w-]+\/[\w-]+\.md$/.test(path));
@@ -23,7 +23,7 @@ describe('every page of docs/', () => {
     }
   });
 
-  it('has one title, and says first whom it is for', () => {
+  it('has one title, and first says who it is for', () => {
     for (const page of pages) {
       const [title = '', opening = ''] = textOf(page).split(/\n\n/);
       assert.match(title, /^# \S/, page);
@@ -39,7 +39,7 @@ describe('every page of docs/', () => {
     }
   });
 
-  it('leads on to another page', () => {
+  it('links to another page', () => {
     for (const page of pages) assert.match(textOf(page), /\]\((?!https?:|#)[^)]*\.md/, page);
   });
 });

@@ -6,7 +6,7 @@ import { limits } from '../../../daemon/limits.ts';
 import type { Outcome, Script, Step } from '../../support/nss-asker.ts';
 import { createNssNamespace } from '../../support/nss-namespace.ts';
 
-/** Answers of NSS sources that are well, slow, away or hang. See test/native/nss_slow.c for what they know. */
+/** Answers of NSS sources that work, are slow, unavailable or hang. See test/native/nss_slow.c for what they know. */
 const namespace = createNssNamespace({
   passwd: [
     'local-ben:x:4301:4301::/nonexistent:/bin/sh',
@@ -44,7 +44,7 @@ const everybody: readonly AccountKey[] = [
 const anna = 'remote-anna 4242 4243 member member member not-member unresolved';
 const ben = 'local-ben 4301 4301';
 const ida = 'local-ida 4302 4302';
-/** The source is there and answers. */
+/** The source works. */
 const well = [
   anna,
   anna,
@@ -54,8 +54,8 @@ const well = [
   'absent',
 ];
 /**
- * It fails: its accounts and those that no other source knows are not absent, its groups do not resolve, and
- * nobody is called no member of a group of /etc/group, because the source may say otherwise.
+ * It fails: its accounts and unknown ones are not absent, its groups do not resolve, and no account counts as outside a
+ * group of /etc/group, because the source may have it as a member.
  */
 const away = [
   'unavailable',
@@ -65,7 +65,7 @@ const away = [
   'unavailable',
   'unavailable',
 ];
-/** It says that it knows none of this, and that is an answer. */
+/** It reports that it knows none of this, which is an answer. */
 const gone = [
   'absent',
   'absent',
@@ -74,7 +74,7 @@ const gone = [
   'absent',
   'absent',
 ];
-/** Accounts and groups are answered; who is in which group is known only as far as they list it. */
+/** Accounts and groups are answered; membership is known only as far as groups list it. */
 const withoutInitgroups = [
   'remote-anna 4242 4243 member member unresolved unresolved unresolved',
   'remote-anna 4242 4243 member member unresolved unresolved unresolved',
@@ -96,7 +96,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 for (const sources of ['files slow', 'slow files', 'files slow systemd']) {
-  test(`"${sources}": a source that fails makes nobody absent and nobody no member`, async () => {
+  test(`"${sources}": a failing source makes no account absent, and none a non-member`, async () => {
     const outcomes = await run(sources, {
       steps: cases.map(([mode]) => step(mode, everybody)),
       end: 'return',
@@ -108,19 +108,19 @@ for (const sources of ['files slow', 'slow files', 'files slow systemd']) {
   });
 }
 
-test('a source that is not installed has nothing to say', async () => {
+test('a source that is not installed does not matter', async () => {
   const [outcome] = await run('files never-installed', { steps: [step('ok', everybody)], end: 'return' });
   assert.deepEqual(outcome?.answers, gone);
 });
 
-test('a source that hangs: the deadline holds, the loop and the file system go on, the process ends', async () => {
+test('a source that hangs: the deadline holds, event loop and file system continue, the process ends', async () => {
   const waitMs = 1_000;
   const many = Array.from({ length: limits.nssThreads }, () => ({ name: 'remote-anna' }));
   for (const end of ['return', 'exit'] as const) {
     const steps = [
       step('ok', [{ name: 'remote-anna' }]),
       step('hang', many, waitMs),
-      // Every thread is stuck now; this one could be answered at once by /etc/passwd.
+      // Every thread hangs now; /etc/passwd could answer this one at once.
       step('ok', [{ name: 'local-ben' }, { uid: 0 }], waitMs),
     ];
     const [first, stuck, others] = await run('files slow', { steps, end });
@@ -136,7 +136,7 @@ test('a source that hangs: the deadline holds, the loop and the file system go o
   }
 });
 
-test('one stuck thread leaves the others at work', async () => {
+test('one hanging thread does not stop the others', async () => {
   const steps = [
     step('hang', [{ name: 'remote-anna' }], 500),
     step('ok', [{ name: 'remote-anna' }, { name: 'local-ida' }]),
@@ -146,7 +146,7 @@ test('one stuck thread leaves the others at work', async () => {
   assert.deepEqual(outcomes[1]?.answers, [anna, well[3]]);
 });
 
-test('the queue is bounded, and questions that nobody waits for any more leave it', async () => {
+test('the queue is bounded, and lookups without a waiter leave it', async () => {
   const same = (count: number) => Array.from({ length: count }, () => ({ name: 'remote-anna' }));
   const steps = [step('hang', same(1), 300), step('hang', same(3), 600), step('hang', same(2), 300)];
   const pool = { threads: 1, queue: 2 };
@@ -156,7 +156,7 @@ test('the queue is bounded, and questions that nobody waits for any more leave i
   assert.equal(after?.whys.filter((why) => why.includes('too many queries')).length, 0);
 });
 
-/** Every thread is stuck in the source; then these are asked for without a group. */
+/** Every thread hangs in the source; then these are looked up without a group. */
 async function besideStuckThreads(sources: string, ask: readonly AccountKey[]): Promise<Outcome | undefined> {
   const many = Array.from({ length: limits.nssThreads }, () => ({ name: 'remote-anna' }));
   const [, outcome] = await run(sources, {
@@ -166,7 +166,7 @@ async function besideStuckThreads(sources: string, ask: readonly AccountKey[]): 
   return outcome;
 }
 
-test('a local account is found while every thread is stuck, another one waits for its source', async () => {
+test('a local account is found while every thread hangs, another one waits for its source', async () => {
   const outcome = await besideStuckThreads('files slow', [
     { name: 'local-ben' },
     { uid: 4302 },
@@ -179,7 +179,7 @@ test('a local account is found while every thread is stuck, another one waits fo
 });
 
 for (const sources of ['slow files', 'files [SUCCESS=continue] slow', 'files [NOTFOUND=return] slow'])
-  test(`"${sources}": a local account is asked of NSS too`, async () => {
+  test(`"${sources}": a local account is looked up in NSS too`, async () => {
     const outcome = await besideStuckThreads(sources, [{ name: 'local-ben' }, { uid: 4302 }]);
     assert.deepEqual(outcome?.answers, ['unavailable', 'unavailable']);
   });

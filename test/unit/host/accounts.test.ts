@@ -16,7 +16,7 @@ function answering(answer: NssAnswer) {
 
 const anna = { status: 'found', name: 'anna', uid: 1000, gid: 1000, groups: [] } as const;
 
-test('the canonical name is that of NSS, not the one that was typed', async () => {
+test('the canonical name is that of NSS, not the typed one', async () => {
   const { accounts, asked } = answering({ ...anna, groups: [['staff', 'member']] });
   assert.deepEqual(await accounts.byName('ANNA', ['staff']), {
     status: 'found',
@@ -26,14 +26,14 @@ test('the canonical name is that of NSS, not the one that was typed', async () =
   assert.deepEqual(asked, [[{ name: 'ANNA' }, ['staff'], limits.nssWait]]);
 });
 
-test('a group that NSS said nothing of is unresolved', async () => {
+test('a group without an answer of NSS is unresolved', async () => {
   const { accounts } = answering({ ...anna, groups: [['staff', 'not-member']] });
   const lookup = await accounts.byUid(1000, ['staff', 'wheel']);
   assert.equal(lookup.status, 'found');
   assert.deepEqual(lookup.status === 'found' && [...lookup.groups.values()], ['not-member', 'unresolved']);
 });
 
-test('what cannot be a name is absent, and NSS is not asked', async () => {
+test('an impossible name is absent, without an NSS lookup', async () => {
   const { accounts, asked } = answering(anna);
   const names = [
     '',
@@ -52,7 +52,7 @@ test('what cannot be a name is absent, and NSS is not asked', async () => {
   assert.equal((await accounts.byName('x'.repeat(limits.userLength), [])).status, 'found');
 });
 
-test('what cannot be a group is unresolved, and NSS is asked for the others once each', async () => {
+test('an impossible group is unresolved, and NSS is asked for the others once each', async () => {
   const { accounts, asked } = answering({ ...anna, groups: [['staff', 'member']] });
   const lookup = await accounts.byName('anna', ['staff', 'root\0', 'staff', '']);
   assert.deepEqual(asked[0]?.[1], ['staff']);
@@ -63,7 +63,7 @@ test('what cannot be a group is unresolved, and NSS is asked for the others once
   ]);
 });
 
-test('an answer that could be mistaken for another account is none', async () => {
+test('an answer that could be mistaken for another account is rejected', async () => {
   for (const name of ['', 'an\ufffdna', 'anna\nroot', 'x'.repeat(257)]) {
     assert.equal(
       (await answering({ ...anna, name }).accounts.byName('anna', [])).status,
@@ -75,7 +75,7 @@ test('an answer that could be mistaken for another account is none', async () =>
   assert.equal((await answering(anna).accounts.byUid(1000, [])).status, 'found');
 });
 
-test('NSS that gives no answer, or throws, is unavailable and never absent', async () => {
+test('NSS that fails, or throws, is unavailable and never absent', async () => {
   const silent = createAccounts({ lookup: () => new Promise(() => undefined), waitMs: 20 });
   assert.deepEqual(await silent.byName('anna', ['staff']), {
     status: 'unavailable',
@@ -91,7 +91,7 @@ test('NSS that gives no answer, or throws, is unavailable and never absent', asy
   assert.deepEqual(await rejecting.byUid(0, []), { status: 'unavailable', why: 'gone' });
 });
 
-test('the domain of an account comes from its name alone', () => {
+test('the domain of an account comes only from its name', () => {
   const domains = {
     'anna@corp.example': 'corp.example',
     'anna@CORP.Example': 'corp.example',

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 /**
- * Every function of the addon with arguments that it does not take, in a process of its own: whatever a caller
- * passes, the answer is an Error with a code, and never the end of the daemon.
+ * Every function of the addon with invalid arguments, in a separate process: the answer is always an Error with a code,
+ * and never the end of the daemon.
  */
 const program = `
   const { addonFile } = await import(process.argv[1]);
@@ -39,7 +39,7 @@ const program = `
     for (const name of names) {
       await tryOne(name, []);
       for (const first of values) {
-        // Text is what notify takes, a flag is what setDumpable takes.
+        // notify takes text, setDumpable a flag.
         if (name === 'notify' && typeof first === 'string' && !first.includes('\\0')) continue;
         if (name === 'setDumpable' && typeof first === 'boolean') continue;
         // 0 is stdin, which is a socket here.

@@ -27,7 +27,7 @@ const { lockFile, lockIsHeld } = loadAddon();
 let number = 0;
 const fresh = () => join(directory, `lock-${++number}`);
 
-/** What another process meets when it wants the lock: "locked" or "free". */
+/** What another process gets when it tries to lock: "locked" or "free". */
 function tryElsewhere(path: string): string {
   const program = `
     const { lockFile } = require(${JSON.stringify(addonFile())});
@@ -45,7 +45,7 @@ async function holder(path: string): Promise<ChildProcess> {
   return child;
 }
 
-test('one process holds the lock, a second is told so, and it is free once the first is dead', async () => {
+test('one process holds the lock, a second is told so, and it is free once the first has ended', async () => {
   const path = fresh();
   const child = await holder(path);
   assert.throws(() => lockFile(path), { code: 'locked' });
@@ -75,7 +75,7 @@ test('opening and closing the file does not lose the lock', () => {
   lock.release();
 });
 
-test('a handle that was forgotten keeps the lock', () => {
+test('an unreferenced handle keeps the lock', () => {
   const path = fresh();
   lockFile(path);
   setFlagsFromString('--expose-gc');
@@ -101,7 +101,7 @@ test('a lock whose file was removed or replaced is lost, and says so', () => {
   writeFileSync(path, '');
   assert.equal(lockIsHeld(lock), false);
   unlinkSync(path);
-  // The file itself, under its name again, is the locked one.
+  // The file itself, under its former name, is the locked one.
   renameSync(`${path}.old`, path);
   assert.equal(lockIsHeld(lock), true);
   lock.release();
@@ -109,7 +109,7 @@ test('a lock whose file was removed or replaced is lost, and says so', () => {
   lock.release();
 });
 
-test("the lock file is its owner's alone, and a relative path means this directory", () => {
+test('the lock file belongs to its owner, and a relative path means this directory', () => {
   const path = fresh();
   const lock = lockFile(relative(process.cwd(), path));
   assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -117,7 +117,7 @@ test("the lock file is its owner's alone, and a relative path means this directo
   lock.release();
 });
 
-test('what is no regular file is not locked, and nothing is written', () => {
+test('only regular files are locked, and nothing is written', () => {
   const target = fresh();
   writeFileSync(target, 'kept');
   const [link, dangling, pipe, directory] = [fresh(), fresh(), fresh(), fresh()];

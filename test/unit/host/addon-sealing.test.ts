@@ -9,7 +9,7 @@ import { nativeTests, repoRoot } from '../../support/native.ts';
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-sealing-'));
 after(() => rmSync(directory, { recursive: true }));
 
-/** Where the headers of Node are, as the build found them. */
+/** The headers of Node, as the build found them. */
 function nodeHeaders(): string {
   const text = readFileSync(join(repoRoot, 'build/config.gypi'), 'utf8').replace(/^#.*$/gm, '');
   const { nodedir } = (JSON.parse(text) as { variables: { nodedir: string } }).variables;
@@ -29,7 +29,7 @@ function compileSealing(): string {
     ...['-std=c++17', '-g', '-O1', '-fPIC', '-shared', '-Wall', '-Wextra', '-Werror'],
     ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'],
     ...['-DNAPI_VERSION=9', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=sealing_addon'],
-    // As system headers: their warnings are not ours.
+    // As system headers: their warnings do not matter here.
     ...includes.slice(0, 2).flatMap((path) => ['-isystem', path]),
     `-I${includes[2]}`,
     ...sources,
@@ -89,7 +89,7 @@ const program = `
 `;
 
 describe('sealing under the sanitizers', () => {
-  it('keeps to its buffers, whatever lengths and arguments it gets', () => {
+  it('keeps within its buffers, whatever lengths and arguments it gets', () => {
     const libraries = ['libasan.so', 'libubsan.so'].map((name) =>
       execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
     );

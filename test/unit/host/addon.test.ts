@@ -14,7 +14,7 @@ const directory = mkdtempSync(join(tmpdir(), 'sallyport-addon-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const built = addonFile();
 
-/** Runs a program of this build's addon in a process of its own. */
+/** Runs a program of this build's addon in a separate process. */
 function node(program: string) {
   const module = JSON.stringify(join(import.meta.dirname, '../../../daemon/host/addon.js'));
   const text = `import { addonFile, loadAddon } from ${module}; ${program}`;
@@ -46,12 +46,12 @@ test('an addon that is missing or broken names the command that builds it', () =
   }
 });
 
-test('a question that is under way keeps no process alive', () => {
+test('a pending lookup keeps no process alive', () => {
   const { status, stderr } = node(`void loadAddon().lookupAccount({ name: 'root' }, [], 1000);`);
   assert.deepEqual([status, stderr], [0, '']);
 });
 
-test('the addon can be loaded in a worker, and the worker can end with questions under way', async () => {
+test('the addon can be loaded in a worker, and the worker can end with pending lookups', async () => {
   const program = `
     const addon = require(${JSON.stringify(built)});
     addon.startLookups({ threads: 2, queue: 100 });
@@ -78,7 +78,7 @@ async function withNotifySocket<Result>(value: string | undefined, body: () => R
   }
 }
 
-test('the service manager is told on a path and on an abstract name, by this very process', async () => {
+test('the service manager is notified on a path and on an abstract name, by this process', async () => {
   for (const address of [join(directory, 'notify.sock'), `@sallyport-test-${process.pid}`]) {
     const receiver = spawn(datagram, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
     let heard = '';
@@ -92,7 +92,7 @@ test('the service manager is told on a path and on an abstract name, by this ver
   }
 });
 
-test('without NOTIFY_SOCKET nobody is told, and a wrong one is an error', async () => {
+test('without NOTIFY_SOCKET nothing is sent, and a wrong one is an error', async () => {
   const { notify } = loadAddon();
   for (const value of [undefined, ''])
     assert.equal(await withNotifySocket(value, () => notify('READY=1')), false);
@@ -102,7 +102,7 @@ test('without NOTIFY_SOCKET nobody is told, and a wrong one is an error', async 
   }
 });
 
-test('a service manager that does not read cannot stop the event loop', async () => {
+test('a service manager that does not read cannot block the event loop', async () => {
   const address = `@sallyport-deaf-${process.pid}`;
   const receiver = spawn(datagram, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(receiver.stdout, 'data');
@@ -138,8 +138,8 @@ test('a process can make itself undumpable', () => {
   assert.equal(run.stdout, 'true EACCES\n', run.stderr);
 });
 
-test('a descriptor that was handed over is not inherited further', () => {
-  // Node does the same for the first descriptors at its start, so the test takes a high one.
+test('a passed descriptor is not inherited further', () => {
+  // Node does the same for the first descriptors at its start, so the test uses a high one.
   const program = `
     const { readFileSync } = require('node:fs');
     const flags = () => /flags:\\s*(\\d+)/.exec(readFileSync('/proc/self/fdinfo/200', 'utf8'))[1];

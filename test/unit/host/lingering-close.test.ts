@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A client of a server that refuses everybody, and what became of what it wrote after the answer. */
+/** A client of a server that refuses every connection, and what happened to its writes after the answer. */
 async function refusedBy(
   refusals: LingeringConnections<string>,
 ): Promise<{ client: Socket; written: Error | null | undefined }> {
@@ -33,15 +33,15 @@ async function refusedBy(
   return { client, written };
 }
 
-describe('a connection that is refused', () => {
-  it('is heard out, so that its late request does not cost it the answer, and then let go', async () => {
+describe('a refused connection', () => {
+  it('is drained, so that a late request does not cost the client the answer, and then closed', async () => {
     const { client, written } = await refusedBy(createRefusals(1));
     assert.ok(!written);
     client.end();
     await once(client, 'close');
   });
 
-  it('is let go by itself, whoever says nothing more', async () => {
+  it('is closed by a timeout if the client sends nothing more', async () => {
     const { client } = await refusedBy(createRefusals(1));
     const [connections] = await new Promise<[number]>((resolve) =>
       server.getConnections((_, count) => resolve([count])),
@@ -52,7 +52,7 @@ describe('a connection that is refused', () => {
     client.destroy();
   });
 
-  it('is dropped at once where enough others are heard out', async () => {
+  it('is dropped at once if enough others are drained', async () => {
     const { client, written } = await refusedBy(createRefusals(0));
     assert.ok(written);
     client.destroy();

@@ -28,7 +28,7 @@ test('an active session that is not remote is local', async () => {
   assert.equal(await sessionIsLocal(session(local)), true);
 });
 
-test('whatever else is written there is not', async () => {
+test('any other content is not', async () => {
   const others = [
     local.replace('ACTIVE=1', 'ACTIVE=0'),
     local.replace('REMOTE=0', 'REMOTE=1'),
@@ -46,7 +46,7 @@ test('whatever else is written there is not', async () => {
   for (const text of others) assert.equal(await sessionIsLocal(session(text)), false, text.slice(0, 150));
 });
 
-test('a session that does not exist, or whose name is none, is not local', async () => {
+test('a session that does not exist, or whose name is invalid, is not local', async () => {
   const id = session(local);
   writeFileSync(join(directory, 'outside'), local);
   writeFileSync(join(sessionsDir, `${id}.ref`), local);
@@ -70,7 +70,7 @@ test('a session that does not exist, or whose name is none, is not local', async
     assert.equal(await sessionIsLocal(name), false, JSON.stringify(name));
 });
 
-test('the length of a name has its limit', async () => {
+test('the length of a name is limited', async () => {
   const longest = 'a'.repeat(limits.sessionLength);
   for (const id of [longest, `${longest}a`]) writeFileSync(join(sessionsDir, id), local);
   assert.equal(await sessionIsLocal(longest), true);

@@ -6,7 +6,9 @@ import { describe, it } from 'node:test';
 import { decidesByShadow, shadowDecides } from '../../../daemon/host/password-service.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** Whether /etc/shadow holds the only password of an account of /etc/passwd, by the service file of the helper. */
+/**
+ * Whether /etc/shadow contains the only password of an account of /etc/passwd, according to the helper's service file.
+ */
 
 const shipped = readFileSync(join(projectRoot, 'pam-config/pam.d/sallyport-password'), 'utf8');
 const withDirectory = shipped.replace(/^#((?:auth|account) )/gm, '$1');
@@ -41,7 +43,7 @@ describe('the service of the password helper', () => {
   }))
     it(`does not decide by shadow where ${what}`, () => assert.equal(shadowDecides(text), false));
 
-  it('is the first file that PAM would take, and unknown where it cannot be read', async () => {
+  it('is the first file that PAM would use, and unknown if it cannot be read', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-service-'));
     const [first, second, third] = ['a', 'b', 'c'].map((name) => join(directory, name)) as [
       string,

@@ -21,7 +21,7 @@ interface Listener {
 
 async function listen(): Promise<Listener> {
   const path = join(directory, `${++number}.sock`);
-  // Unread, a connection stays open here when its other end is gone.
+  // Unread, a connection stays open here when its other end is closed.
   const server = createServer({ pauseOnConnect: true });
   after(() => server.close());
   server.listen(path);
@@ -46,7 +46,7 @@ test('the peer of a connection is this process', async () => {
     uid: process.getuid?.(),
     gid: process.getgid?.(),
   });
-  // Seen from the client, it is who listens.
+  // Seen from the client, it is the listener.
   assert.equal(peerOf(client).pid, process.pid);
   close(server, client, socket);
 });
@@ -61,7 +61,7 @@ test('the peer of a connection is a process of another uid', async () => {
   assert.deepEqual(peerOf(socket), { pid: child.pid, uid: 65_534, gid: 65_533 });
   child.kill('SIGKILL');
   await once(child, 'exit');
-  // What the kernel wrote down at connect(2) outlives the process.
+  // The kernel's record of connect(2) outlives the process.
   assert.equal(peerOf(socket).uid, 65_534);
   close(server, socket);
 });
@@ -77,7 +77,7 @@ test('a TCP connection has no peer, though the kernel answers for it too', async
   assert.throws(() => peerOf(socket), unknown);
 });
 
-test('a socket that is closed has no peer', async () => {
+test('a closed socket has no peer', async () => {
   const { server, path, accepted } = await listen();
   const client = connect(path);
   const socket = await accepted;

@@ -17,7 +17,7 @@ import { defaultAdminGroup, defaultConfigFile, systemPaths } from '../../../daem
 import { limits } from '../../../daemon/limits.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** What the files say that systemd runs sallyportd by; test/long/systemd.test.ts shows what a real one makes of them. */
+/** The files with which systemd runs sallyportd; test/long/systemd.test.ts tests them with a real systemd. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-unit-'));
@@ -45,7 +45,9 @@ const sockets = {
 const socketUnit = (name: string) => `systemd/sallyport-${name}.socket`;
 const dropIns = readdirSync(join(shipped, 'drop-ins')).map((name) => name.replace('.conf', ''));
 
-/** The units in a directory of their own. What is not installed cannot be executed, and that would be all that is found. */
+/**
+ * The units in a separate directory. Programs that are not installed cannot be executed, and must be the only finding.
+ */
 function unitsWith(dropIn?: string): string {
   const place = join(directory, dropIn ?? 'plain');
   cpSync(join(shipped, 'systemd'), place, { recursive: true });
@@ -75,7 +77,7 @@ function exposure(place: string): number {
 }
 
 describe('the sockets of sallyportd', () => {
-  it('lie where the module and the command line look, under the names that it takes them by', () => {
+  it('have the paths and names that the module and the command line use', () => {
     const listeners = readFileSync(join(projectRoot, 'daemon/runtime/standalone.ts'), 'utf8');
     for (const [name, path] of Object.entries(sockets)) {
       assert.deepEqual(settings(socketUnit(name), 'ListenStream'), [path]);
@@ -84,12 +86,12 @@ describe('the sockets of sallyportd', () => {
     }
   });
 
-  it('let root alone in where root logs people in, and everybody elsewhere', () => {
+  it('admit only root where root authenticates users, and all users elsewhere', () => {
     const modes = Object.keys(sockets).map((name) => settings(socketUnit(name), 'SocketMode'));
     assert.deepEqual(modes, [['0600'], ['0666'], ['0666']]);
   });
 
-  it('queue whoever comes, and stay whatever becomes of the service', () => {
+  it('queue connections, and stay whatever happens to the service', () => {
     for (const name of Object.keys(sockets)) {
       for (const [key, value] of Object.entries({
         Service: 'sallyportd.service',
@@ -106,7 +108,7 @@ describe('the sockets of sallyportd', () => {
 });
 
 describe('the unit of sallyportd', () => {
-  it('needs all three sockets, and takes no others', () => {
+  it('needs all three sockets, and accepts no others', () => {
     const all = Object.keys(sockets)
       .map((name) => `sallyport-${name}.socket`)
       .join(' ');
@@ -114,7 +116,7 @@ describe('the unit of sallyportd', () => {
     assert.equal(settings(unit, 'After')[0], all);
   });
 
-  it('starts it with the configuration of the system, as an account of its own', () => {
+  it('starts it with the configuration of the system, as a separate account', () => {
     assert.ok(settings(unit, 'ExecStart')[0]?.endsWith(`/daemon/main.js --config ${defaultConfigFile}`));
     assert.ok(
       settings(unit, 'ExecReload')[0]?.endsWith(`/daemon/main.js --check --config ${defaultConfigFile}`),
@@ -123,10 +125,10 @@ describe('the unit of sallyportd', () => {
     assert.equal(`/var/lib/${settings(unit, 'StateDirectory')[0]}/store`, systemPaths.store);
   });
 
-  it('keeps what has killed it, or let keys out, from coming back', () => {
+  it('keeps settings that killed it, or leaked keys, from returning', () => {
     for (const [key, value] of Object.entries({
       Type: 'notify',
-      // Node tries calls that it can do without; the default kills it (Debian 13).
+      // Node attempts optional calls; the default kills it (Debian 13).
       SystemCallErrorNumber: 'EPERM',
       LimitCORE: '0',
       MemorySwapMax: '0',
@@ -136,15 +138,15 @@ describe('the unit of sallyportd', () => {
       RestrictAddressFamilies: 'AF_UNIX AF_INET AF_INET6',
     }))
       assert.deepEqual(settings(unit, key), [value], key);
-    // With it the uid of whoever asks could not be told, and without /proc/sys the boot has no name.
+    // With it the uid of a caller could not be read, and without /proc/sys the boot has no id.
     assert.deepEqual([settings(unit, 'PrivateUsers'), settings(unit, 'ProcSubset')], [[], []]);
   });
 
-  it('gives it the descriptors and the time that its limits ask for', () => {
+  it('has the descriptors and the time that the limits need', () => {
     const control = limits.controlConnections + limits.controlConnectionsOfPortal;
     const servers = limits.validationsVerified.all + limits.validationsUnverified.all;
     const refused = limits.refusedLingering + limits.controlRefusedLingering;
-    // LevelDB keeps 1 000 tables open; helpers, timers of libuv and files that are being read are few.
+    // LevelDB keeps 1 000 tables open; helpers, timers of libuv and files being read are few.
     const others = servers * limits.validationServers + refused + 1_000 + 256;
     const logins = limits.rootConnections + limits.userConnections + limits.heldRefusals.all;
     const most = logins + control + others;
@@ -155,7 +157,7 @@ describe('the unit of sallyportd', () => {
     assert.ok(Number(settings(unit, 'TasksMax')[0]) >= 2 * limits.nssThreads + 16);
   });
 
-  it('is understood, and leaves little exposed', { skip }, () => {
+  it('is valid, and exposes little', { skip }, () => {
     const place = unitsWith();
     const units = ['sallyportd.service', ...Object.keys(sockets).map((name) => `sallyport-${name}.socket`)];
     const verified = run('systemd-analyze', 'verify', ...units.map((name) => join(place, name)));
@@ -164,7 +166,7 @@ describe('the unit of sallyportd', () => {
   });
 
   for (const dropIn of dropIns) {
-    it(`is understood with the drop-in ${dropIn}`, { skip }, () => {
+    it(`is valid with the drop-in ${dropIn}`, { skip }, () => {
       const place = unitsWith(dropIn);
       const verified = run('systemd-analyze', 'verify', join(place, 'sallyportd.service'));
       assert.deepEqual(verified, { status: 0, output: '' });
@@ -177,7 +179,7 @@ describe('accounts and directories', () => {
   const isRoot = process.geteuid?.() === 0;
   const noTools = missing('systemd-sysusers') || missing('systemd-tmpfiles');
 
-  it('are made with the modes that keep the key and the store', { skip: noTools || !isRoot }, () => {
+  it('have the modes that protect the key and the store', { skip: noTools || !isRoot }, () => {
     const root = join(directory, 'root');
     for (const name of ['etc/sallyport', 'var/lib', 'run']) mkdirSync(join(root, name), { recursive: true });
     writeFileSync(join(root, 'etc/sallyport/master.key'), '', { mode: 0o644 });

@@ -7,11 +7,11 @@ import { after, describe, test } from 'node:test';
 import { repository } from '../../support/rig/layout.ts';
 
 /**
- * The logic of the shipped stacks, with libpam itself and pam_debug in the place of our module and of
- * pam_unix: which answers of the module let whom in.
+ * The logic of the shipped stacks, with libpam itself and pam_debug instead of the module and of pam_unix: which
+ * answers of the module allow which logins.
  */
 const shipped = join(repository, 'pam-config/pam.d');
-/** The stacks of logins; sallyport-password is no login, and has test/password. */
+/** The stacks of logins; sallyport-password is not a login, and is tested in test/password. */
 const stacks = readdirSync(shipped).filter((name) => name !== 'sallyport-password');
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-stacks-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -37,7 +37,7 @@ const codes = {
 type Answer = keyof typeof codes;
 
 interface Login {
-  /** login, unless given: the only service that has a way in for root. */
+  /** login by default: the only service with a console fallback for root. */
   readonly service?: string;
   readonly user?: string;
   readonly tty?: string;
@@ -45,7 +45,7 @@ interface Login {
   readonly env?: string;
 }
 
-/** @returns what pam_authenticate gave */
+/** @returns the result of pam_authenticate */
 function outcome(stack: string, answer: Answer, login: Login = {}, password: Answer = 'success'): number {
   const lines = stack
     .replaceAll(/^(auth.*)pam_sallyport\.so.*$/gm, `$1pam_debug.so auth=${answer}`)
@@ -63,7 +63,7 @@ function outcome(stack: string, answer: Answer, login: Login = {}, password: Ans
 
 const read = (name: string): string => readFileSync(join(shipped, name), 'utf8');
 const answers = Object.keys(codes) as Answer[];
-/** Services that have no way in for root, whatever terminal the login says it is on. */
+/** Services without a console fallback for root, whatever terminal the login claims. */
 const notLogin = ['su', 'su-l', 'sudo', 'sudo-i', 'remote', 'sshd', 'cron', 'logins', 'xlogin'];
 const withKey: Login = { env: 'SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA\n' };
 
@@ -72,14 +72,14 @@ describe('every shipped stack', () => {
     const text = read(name);
     const login = name === 'sallyport-sshd-key' ? withKey : {};
 
-    test(`${name}: success and ignore let in, nothing else does`, () => {
+    test(`${name}: success and ignore are accepted, nothing else is`, () => {
       for (const answer of answers) {
         const expected = answer === 'success' || answer === 'ignore' ? 0 : codes[answer];
         assert.equal(outcome(text, answer, login), expected, answer);
       }
     });
 
-    test(`${name}: no answer of the module makes up for a wrong password`, () => {
+    test(`${name}: no answer of the module compensates for a wrong password`, () => {
       if (!/^auth.*pam_unix/m.test(text)) return;
       for (const answer of answers) {
         assert.notEqual(outcome(text, answer, { tty: 'tty1' }, 'auth_err'), 0, answer);
@@ -93,7 +93,7 @@ describe('every shipped stack', () => {
       assert.match(lines.at(-1) ?? '', /^auth\s+required\s+pam_permit\.so$/);
     });
 
-    test(`${name}: first_factor=passed stands behind a line that ends a wrong password`, () => {
+    test(`${name}: first_factor=passed follows a line that ends on a wrong password`, () => {
       const lines = text.split('\n').filter((line) => line.startsWith('auth'));
       const passed = lines.findIndex((line) => line.includes('first_factor=passed'));
       const password = lines.findIndex((line) => /^auth\s+requisite\s+pam_unix\.so/.test(line));
@@ -102,12 +102,12 @@ describe('every shipped stack', () => {
   }
 });
 
-describe("root's way in", () => {
+describe("root's console fallback", () => {
   const console = read('sallyport-login');
   const without = console.replace(/^auth.*pam_succeed_if.*\n/m, '');
   const local: Login = { tty: 'tty1' };
 
-  test('opens to uid 0 on a local terminal when no daemon answers, and then alone', () => {
+  test('applies to uid 0 on a local terminal when no daemon answers, and only then', () => {
     for (const tty of ['tty1', '/dev/tty1', 'console', '/dev/ttyS0'])
       assert.equal(outcome(console, 'authinfo_unavail', { tty }), 0, tty);
     assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '' }), 0);
@@ -115,7 +115,7 @@ describe("root's way in", () => {
       assert.equal(outcome(console, answer, local), codes[answer], answer);
   });
 
-  test('is shut to everybody else, to pseudo-terminals and from afar', () => {
+  test('does not apply to other accounts, pseudo-terminals and remote logins', () => {
     const unavailable = codes.authinfo_unavail;
     assert.equal(outcome(console, 'authinfo_unavail', { user: 'nobody', tty: 'tty1' }), unavailable);
     assert.equal(outcome(console, 'authinfo_unavail', { user: 'no-such-user', tty: 'tty1' }), unavailable);
@@ -124,7 +124,7 @@ describe("root's way in", () => {
     assert.equal(outcome(console, 'authinfo_unavail', { tty: 'tty1', rhost: '192.0.2.1' }), unavailable);
   });
 
-  test('belongs to login only: no other service that takes the stack in has it', () => {
+  test('belongs only to login: no other service that includes the stack has it', () => {
     for (const service of notLogin)
       for (const tty of ['tty1', '/dev/tty1', 'ttyS0', '/dev/ttyS0', 'console', '/dev/hvc0'])
         assert.equal(
@@ -134,7 +134,7 @@ describe("root's way in", () => {
         );
   });
 
-  test('is one line: without it root is refused, and all else is as before', () => {
+  test('is one line: without it root is refused, and everything else is unchanged', () => {
     assert.notEqual(without, console);
     assert.equal(outcome(without, 'authinfo_unavail', local), codes.authinfo_unavail);
     for (const answer of answers)
@@ -144,7 +144,7 @@ describe("root's way in", () => {
       );
   });
 
-  test('no other shipped stack has one', () => {
+  test('is in no other shipped stack', () => {
     for (const name of stacks.filter((one) => one !== 'sallyport-login'))
       assert.notEqual(outcome(read(name), 'authinfo_unavail', { ...withKey, ...local }), 0, name);
   });
@@ -153,14 +153,14 @@ describe("root's way in", () => {
 describe('key and code', () => {
   const stack = read('sallyport-sshd-key');
 
-  test('without a key verified by sshd nobody gets in, whatever the module says', () => {
+  test('every login without a key verified by sshd is refused, whatever the module returns', () => {
     for (const value of ['', 'password\n', 'keyboard-interactive/pam\n', 'publickeyx y\n', 'publickey'])
       for (const answer of ['success', 'ignore'] as const)
         assert.notEqual(outcome(stack, answer, { env: `SSH_AUTH_INFO_0=${value}` }), 0, value);
     assert.notEqual(outcome(stack, 'ignore'), 0);
   });
 
-  test('pam_env, which reads files of users, sets nothing while a login authenticates', () => {
+  test('pam_env, which reads files of users, sets nothing during authentication', () => {
     const file = join(directory, 'environment');
     writeFileSync(file, `SSH_AUTH_INFO_0=${withKey.env?.slice('SSH_AUTH_INFO_0='.length) ?? ''}`);
     const forging = `auth required pam_env.so readenv=1 envfile=${file} user_readenv=1\n${stack}`;
@@ -172,7 +172,7 @@ describe('key and code', () => {
 describe('the profile of pam-auth-update', () => {
   const profile = readFileSync(join(repository, 'pam-config/pam-configs/sallyport'), 'utf8');
   const lines = [...profile.matchAll(/^\t(.*)$/gm)].map((match) => `auth\t${match[1]}\n`).join('');
-  /** As pam-auth-update writes common-auth, with another profile behind ours. */
+  /** As pam-auth-update writes common-auth, with another profile after ours. */
   const common = `auth [success=1 default=ignore] pam_unix.so nullok
 auth requisite pam_deny.so
 auth required pam_permit.so
@@ -180,13 +180,13 @@ ${lines}auth optional pam_debug.so
 `;
   const without = common.replace(/^auth.*pam_succeed_if.*\n/m, '');
 
-  test('is off until somebody turns it on, and stands behind the password', () => {
+  test('is off until an administrator enables it, and follows the password', () => {
     assert.match(profile, /^Default: no$/m);
     assert.match(profile, /^Auth-Type: Additional$/m);
     assert.doesNotMatch(profile, /^(Account|Session|Password)/m);
   });
 
-  test('success and ignore let in, nothing else does, and no wrong password ever', () => {
+  test('success and ignore are accepted, nothing else is, and never a wrong password', () => {
     for (const [stack, login] of [
       [common, {}],
       [common, { tty: 'ssh', rhost: '192.0.2.1' }],
@@ -200,7 +200,7 @@ ${lines}auth optional pam_debug.so
       }
   });
 
-  test('root on a local terminal gets in with the password when no daemon answers, and then alone', () => {
+  test('root on a local terminal is accepted with the password when no daemon answers, and only then', () => {
     assert.equal(outcome(common, 'authinfo_unavail', { tty: 'tty1' }), 0);
     assert.equal(outcome(common, 'authinfo_unavail', { tty: '/dev/tty1' }), 0);
     assert.notEqual(outcome(common, 'authinfo_unavail', { tty: 'tty1' }, 'auth_err'), 0);
@@ -208,7 +208,7 @@ ${lines}auth optional pam_debug.so
       assert.equal(outcome(common, answer, { tty: 'tty1' }), codes[answer], answer);
   });
 
-  test('no service but login has a way in, on whatever terminal', () => {
+  test('no service but login has a console fallback, on whatever terminal', () => {
     for (const service of notLogin)
       for (const tty of ['tty1', '/dev/tty1', 'ttyS0', '/dev/ttyS0', 'console', '/dev/hvc0'])
         assert.equal(

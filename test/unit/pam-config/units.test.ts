@@ -9,7 +9,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { limits as portalLimits } from '../../../portal/limits.ts';
 import { projectRoot } from '../../support/project.ts';
 
-/** What systemd and udev make of the files for the portal, and for the helpers that ask security keys and PAM. */
+/** The files for the portal, and for the helpers of security keys and PAM, as systemd and udev read them. */
 const shipped = join(projectRoot, 'pam-config');
 const text = (name: string) => readFileSync(join(shipped, name), 'utf8');
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-units-'));
@@ -22,7 +22,7 @@ const portal = join(directory, 'sallyport-portal.service');
 const notify = join(directory, 'sallyport-notify.service');
 const services = [...helpers.map(serviceOf), portal, notify];
 cpSync(join(shipped, 'systemd'), directory, { recursive: true });
-// What is not installed cannot be executed, and that is all that would be found.
+// Programs that are not installed cannot be executed, and must be the only finding.
 for (const service of services)
   writeFileSync(service, readFileSync(service, 'utf8').replace(/^ExecStart=.*$/m, 'ExecStart=/bin/true'));
 
@@ -41,12 +41,12 @@ const settings = (name: string, key: string) =>
   lines(name).flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
 
 describe('the units', () => {
-  it('are understood', analyze, () => {
+  it('are valid', analyze, () => {
     const units = [...services, ...helpers.map(socketOf), socketOf('sallyport-portal')];
     assert.deepEqual(run('systemd-analyze', 'verify', ...units), { status: 0, output: '' });
   });
 
-  it('leave little exposed', analyze, () => {
+  it('expose little', analyze, () => {
     for (const service of services) {
       const options = ['--offline=true', '--no-pager', '--threshold=20'];
       const { status, output } = run('systemd-analyze', 'security', ...options, service);
@@ -56,7 +56,7 @@ describe('the units', () => {
     }
   });
 
-  it('that puts a trial back may write to /etc, and not much else', analyze, () => {
+  it('that rolls a trial back may write to /etc, and not much else', analyze, () => {
     const unit = join(directory, 'sallyport-pam-revert.service');
     assert.deepEqual(run('systemd-analyze', 'verify', unit), { status: 0, output: '' });
     const { status, output } = run(
@@ -75,7 +75,7 @@ describe('the units', () => {
       assert.ok(before.includes(login));
   });
 
-  it('let sallyportd alone in, and bound the processes', () => {
+  it('admit only sallyportd, and bound the processes', () => {
     for (const [helper, most] of [
       ['fido', 16],
       ['password', limits.passwordChecks],
@@ -89,7 +89,7 @@ describe('the units', () => {
     }
   });
 
-  it('give the helper that asks PAM the connection, and of what root can do nothing', () => {
+  it("give the PAM helper the connection, and none of root's capabilities", () => {
     const unit = 'systemd/sallyport-password@.service';
     for (const [key, value] of Object.entries({
       ExecStart: '/usr/libexec/sallyport/sallyport-password',
@@ -102,12 +102,12 @@ describe('the units', () => {
       LimitCORE: '0',
     }))
       assert.deepEqual(settings(unit, key), [value], key);
-    // With it the uid of whoever asks could not be told.
+    // With it the uid of the caller could not be read.
     assert.deepEqual(settings(unit, 'PrivateUsers'), []);
     assert.deepEqual(settings(unit, 'User'), []);
   });
 
-  it('give the helper its own uid, hidraw, the connection and no more time than a question takes', () => {
+  it('give the helper its own uid, hidraw, the connection and no more time than a request takes', () => {
     const unit = 'systemd/sallyport-fido@.service';
     assert.deepEqual(settings(unit, 'User'), ['sallyport-fido']);
     assert.deepEqual(settings(unit, 'DevicePolicy'), ['closed']);
@@ -124,7 +124,7 @@ describe('the unit of the portal', () => {
 
   it('gives it the port, and no network', () => {
     const socket = 'systemd/sallyport-portal.socket';
-    // The portal takes one socket.
+    // The portal accepts one socket.
     assert.deepEqual(settings(socket, 'ListenStream'), ['443']);
     assert.deepEqual(settings(socket, 'Accept'), []);
     for (const [key, value] of Object.entries({
@@ -147,7 +147,7 @@ describe('the unit of the portal', () => {
     assert.match(text('sallyport.toml.sample'), /^user += +"sallyport-portal"/m);
   });
 
-  it('leaves it the descriptors that its limits allow', () => {
+  it('has the descriptors that its limits need', () => {
     const { connections, liveSockets } = portalLimits;
     const most = connections + liveSockets + limits.controlConnectionsOfPortal;
     assert.ok(Number(settings(unit, 'LimitNOFILE')[0]) > most + 256, `${most}`);
@@ -178,14 +178,14 @@ describe('the unit of the hook', () => {
 describe('the udev rule', () => {
   const [rule = '', ...more] = lines('udev/70-sallyport-fido.rules');
 
-  it('gives FIDO tokens, and nothing else, to the group of the helper', () => {
+  it('gives FIDO devices, and nothing else, to the group of the helper', () => {
     assert.deepEqual(more, []);
     const [group] = settings('systemd/sallyport-fido@.service', 'Group');
     assert.match(rule, /SUBSYSTEM=="hidraw", ENV\{ID_FIDO_TOKEN\}=="1",/);
     assert.ok(rule.endsWith(`GROUP="${group}", MODE="0660"`), rule);
   });
 
-  it('is understood', () => {
+  it('is valid', () => {
     const file = join(shipped, 'udev/70-sallyport-fido.rules');
     const verified = run('udevadm', 'verify', '--resolve-names=never', file);
     // systemd 254 and newer; older ones do not know the command.
@@ -196,7 +196,7 @@ describe('the udev rule', () => {
 });
 
 describe('the users', () => {
-  it('are made by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
+  it('are created by systemd-sysusers', { skip: has('systemd-sysusers') ? false : 'it is not here' }, () => {
     for (const name of ['sallyport-fido', 'sallyport-notify', 'sallyport-portal']) {
       const file = join(shipped, `sysusers.d/${name}.conf`);
       const { status, output } = run('systemd-sysusers', '--dry-run', `--root=${directory}`, file);

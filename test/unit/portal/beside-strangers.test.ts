@@ -19,7 +19,7 @@ const enter = (address: string, word = 'right') =>
 const code = (address: string, id: unknown, answer = '123456') =>
   ask(rig, `POST /api/sign-in/${String(id)}`, { ...from(address), body: { kind: 'typed', answer } });
 
-/** Behind the address of the owner, under other names, until the address has no tries left. */
+/** From the address of the owner, under other names, until the address has no attempts left. */
 async function useUp(address: string): Promise<void> {
   await Promise.all(Array.from({ length: crowd }, (_, n) => guess(address, `name${n}`)));
   while ((await guess(address, 'bob')).status !== 429);
@@ -60,21 +60,21 @@ describe('the owner beside 64 strangers', () => {
     await signIn(rig, from('192.0.2.1'));
     rig.daemon.asked.length = 0;
     assert.equal((await enter('192.0.2.1')).status, 200);
-    // A queue of its own, by name and network (daemon.ts).
+    // A separate queue, by name and network (daemon.ts).
     assert.deepEqual(rig.daemon.asked[0], ['familiar', 'familiar 192.0.2.1 alice']);
     assert.equal((await enter('192.0.2.2')).status, 200);
     assert.equal(rig.daemon.asked.filter(([name]) => name === 'familiar').length, 1);
   });
 });
 
-describe('who shares the tries of the owner', () => {
-  it('no stranger, whatever name was signed in with from that address', async () => {
+describe('sharing the attempts of the owner', () => {
+  it('no stranger does, whatever name was signed in with from that address', async () => {
     await signIn(rig, from('192.0.2.1'));
     await useUp('192.0.2.1');
     assert.equal(codeIn(await guess('192.0.2.1', 'bob')), '429 too-many-attempts');
   });
 
-  it('wrong ones of the owner count, and end', async () => {
+  it('wrong ones of the owner count, and run out', async () => {
     await signIn(rig, from('192.0.2.1'));
     for (let n = 0; n < limits.wrongAnswerRate.burst; n++)
       assert.equal(codeIn(await enter('192.0.2.1', 'wrong')), '403 not-permitted');

@@ -41,7 +41,7 @@ const head = (length: string) =>
   `content-type: application/json\r\n${length}\r\n\r\n`;
 
 describe('connections', () => {
-  it('of 1 000 that do nothing do not keep out one that would', async () => {
+  it('1 000 idle ones do not prevent an active one', async () => {
     rig = await startPortal();
     await open(1_000);
     for (let n = 0; n < 5; n++) {
@@ -60,7 +60,7 @@ describe('connections', () => {
     assert.equal((await ask(rig, 'GET /api/session')).status, 200);
   });
 
-  it('that are worked on do not give way', async () => {
+  it('with a current request are not displaced', async () => {
     rig = await startPortal({ limits: { connectionsPerAddress: 3 } });
     const { promise, release } = held();
     rig.daemon.holds = promise;
@@ -76,7 +76,7 @@ describe('connections', () => {
     assert.equal((await ask(rig, 'GET /api/session')).status, 200);
   });
 
-  it('with bodies that come slowly keep out neither newcomers nor who is signed in', async () => {
+  it('with slow bodies prevent neither new clients nor signed-in users', async () => {
     const connections = 64;
     rig = await startPortal({ limits: { connections, connectionsPerAddress: 16 } });
     const cookie = await signIn(rig);
@@ -97,7 +97,7 @@ describe('connections', () => {
         for (let n = 0; n < 16; n++) {
           const socket = await rawSocket(rig, `127.0.0.${address}`);
           sockets.push(socket);
-          // The server says so once it has read the head.
+          // The server reports it once it has read the head.
           const read = new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
           socket.write(`${head('expect: 100-continue\r\ncontent-length: 1000')}{`);
           await read;
@@ -109,7 +109,7 @@ describe('connections', () => {
     assert.equal(own.closed, false);
   });
 
-  it('whose body does not end are let go after the wait for bodies, however it trickles', async () => {
+  it('with endless bodies are dropped after the time limit, however slowly they send', async () => {
     rig = await startPortal({ limits: { bodyWait: 200 } });
     const [stalled, trickling] = await open(2);
     assert.ok(stalled && trickling);
@@ -121,14 +121,14 @@ describe('connections', () => {
     assert.deepEqual(rig.daemon.asked, []);
   });
 
-  it('that say nothing are let go', async () => {
+  it('that send nothing are dropped', async () => {
     rig = await startPortal({ limits: { headWait: 300, requestWait: 300, checkInterval: 50 } });
     const [silent] = await open(1);
     assert.ok(silent);
     assert.match(await all(silent), /^HTTP\/1\.1 408 /);
   });
 
-  it('whose head comes slowly are let go', async () => {
+  it('with a slow head are dropped', async () => {
     rig = await startPortal({ limits: { headWait: 300, requestWait: 600, checkInterval: 50 } });
     const [slow] = await open(1);
     assert.ok(slow);
@@ -138,7 +138,7 @@ describe('connections', () => {
     clearInterval(drip);
   });
 
-  it('whose body comes slowly are let go', async () => {
+  it('with a slow body are dropped', async () => {
     rig = await startPortal({ limits: { headWait: 300, requestWait: 500, checkInterval: 50 } });
     const [slow] = await open(1);
     assert.ok(slow);
@@ -160,14 +160,14 @@ describe('connections', () => {
 describe('a body', () => {
   const large = randomBytes(10 * 1_048_576);
 
-  it('of 10 MB is cut off, and the client hears why', async () => {
+  it('of 10 MB is cut off, and the client is told why', async () => {
     rig = await startPortal();
     const answer = await ask(rig, 'POST /api/sign-in', { raw: large });
     assert.equal(codeIn(answer), '413 body-too-large');
     assert.equal(answer.headers.connection, 'close');
   });
 
-  it('of 10 MB that does not say its length is cut off too', async () => {
+  it('of 10 MB without a length is cut off too', async () => {
     rig = await startPortal();
     const answer = await ask(rig, 'POST /api/sign-in', {
       raw: large,
@@ -177,14 +177,14 @@ describe('a body', () => {
     await until('the connection to be gone', () => rig.server.connections() === 0);
   });
 
-  it('has 64 KiB at the most', async () => {
+  it('has at most 64 KiB', async () => {
     rig = await startPortal();
     const of = (bytes: number) => ask(rig, 'POST /api/sign-in', { raw: `"${'x'.repeat(bytes - 2)}"` });
     assert.equal(codeIn(await of(65_536)), '400 bad-request');
     assert.equal(codeIn(await of(65_537)), '413 body-too-large');
   });
 
-  it('that nobody reads does not become the next request', async () => {
+  it('that is not read does not become the next request', async () => {
     rig = await startPortal();
     const [socket] = await open(1);
     assert.ok(socket);
@@ -197,7 +197,7 @@ describe('a body', () => {
     assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1);
   });
 
-  it('that breaks off asks the daemon nothing', async () => {
+  it('that is interrupted sends no request to the daemon', async () => {
     rig = await startPortal();
     const [socket] = await open(1);
     assert.ok(socket);

@@ -14,7 +14,7 @@ afterEach(() => rig.close());
 const answers = () => rig.daemon.namesAsked().filter((name) => name === 'answerSignIn').length;
 const requestsLogged = () => rig.logged.filter((line) => line.includes('"event":"request"')).length;
 
-/** A browser that sends an answer, and closes the page before it hears. */
+/** A browser that sends an answer, and closes the page before the response. */
 async function answerAndLeave(id: string): Promise<void> {
   const before = { answers: answers(), logged: requestsLogged() };
   const headers = { host: 'localhost:8443', origin, 'content-type': 'application/json' };
@@ -31,7 +31,7 @@ describe('an answer whose browser has ended the request', () => {
   const begin = () =>
     ask(rig, 'POST /api/sign-in', { body: { by: 'password', user: 'alice', password: 'right' } });
 
-  it('is ended at sallyportd too, and is no failure of the portal', async () => {
+  it('is ended at sallyportd too, and is not a failure of the portal', async () => {
     rig.daemon.endless = true;
     await begin();
     await answerAndLeave('signin-1');

@@ -53,7 +53,7 @@ describe('the table of kinds of the pages', () => {
     }
   });
 
-  it('agrees with the daemon on the codes that are locked together, of devices', () => {
+  it('agrees with the daemon on which device codes are locked together', () => {
     for (const name of names) {
       const { countsAsCode, runsOut } = kinds[name].traits;
       assert.equal(table[name]?.locksWithCodes === true, countsAsCode && !runsOut, name);

@@ -27,7 +27,7 @@ const bobs = async (): Promise<string> => {
 };
 
 describe('the upgrade to a WebSocket', () => {
-  it('takes a page of ours in a session', async () => {
+  it('accepts a page of the portal in a session', async () => {
     assert.equal(await listenLive(rig, { cookie }).status, 101);
   });
 
@@ -43,7 +43,7 @@ describe('the upgrade to a WebSocket', () => {
       assert.equal(rig.server.pages(), 0);
     });
 
-  it('refuses another host, no session, one that ended, and any other path', async () => {
+  it('refuses another host, a missing or ended session, and any other path', async () => {
     assert.equal(await listenLive(rig, { cookie, host: 'evil.example' }).status, 421);
     assert.equal(await listenLive(rig, {}).status, 401);
     assert.equal(await listenLive(rig, { cookie: 'sallyport=guessed' }).status, 401);
@@ -53,7 +53,7 @@ describe('the upgrade to a WebSocket', () => {
     assert.equal(await listenLive(rig, { cookie }).status, 401);
   });
 
-  it('refuses more pages of a session than it may have', async () => {
+  it('refuses more pages of a session than allowed', async () => {
     const ears = Array.from({ length: limits.liveSocketsPerSession }, () => listenLive(rig, { cookie }));
     for (const ear of ears) assert.equal(await ear.status, 101);
     assert.equal(await listenLive(rig, { cookie }).status, 429);
@@ -65,7 +65,7 @@ describe('the upgrade to a WebSocket', () => {
 });
 
 describe('a page that listens', () => {
-  it('hears of approvals as they come and go, over one stream a session', async () => {
+  it('receives approvals as they begin and end, over one stream a session', async () => {
     rig.daemon.approvalsNow = [approval as never];
     const first = listenLive(rig, { cookie });
     await until('the first', () => first.heard.length === 1);
@@ -86,7 +86,7 @@ describe('a page that listens', () => {
     await until('no stream', () => rig.daemon.streams.size === 0);
   });
 
-  it('hears nothing of others', async () => {
+  it('receives nothing of others', async () => {
     const ear = listenLive(rig, { cookie });
     await ear.status;
     await until('a stream', () => rig.daemon.streams.size === 1);
@@ -94,7 +94,7 @@ describe('a page that listens', () => {
     assert.equal(asked?.[1], 'alice');
   });
 
-  it('is let go at sign-out, and told so', async () => {
+  it('is closed at sign-out, with a message', async () => {
     const ear = listenLive(rig, { cookie });
     await ear.status;
     await ask(rig, 'POST /api/sign-out', { cookie });
@@ -103,7 +103,7 @@ describe('a page that listens', () => {
     await until('nobody', () => rig.server.pages() === 0 && rig.daemon.streams.size === 0);
   });
 
-  it('is let go when the session is over, whatever it hears', async () => {
+  it('is closed when the session ends, whatever it receives', async () => {
     const ear = listenLive(rig, { cookie });
     await ear.status;
     rig.clock.ahead += limits.sessionIdle;
@@ -111,7 +111,7 @@ describe('a page that listens', () => {
     assert.equal(await ear.closed, 4_001);
   });
 
-  it('is told nothing of an end when the session is renewed', async () => {
+  it('is not told of an end when the session is renewed', async () => {
     const ear = listenLive(rig, { cookie });
     await ear.status;
     const renewed = await signIn(rig, { cookie });
@@ -120,14 +120,14 @@ describe('a page that listens', () => {
     assert.equal(await listenLive(rig, { cookie: renewed }).status, 101);
   });
 
-  it('ends its session when the daemon knows the token no more', async () => {
+  it('ends its session when the daemon no longer knows the token', async () => {
     rig.daemon.tokens.clear();
     const ear = listenLive(rig, { cookie });
     assert.equal(await ear.closed, 4_001);
     assert.equal(rig.sessions.count(), 0);
   });
 
-  it('hears on when the daemon was away', async () => {
+  it('continues when the daemon was unavailable', async () => {
     rig.daemon.fails = new ControlError('daemon-unreachable', 'away');
     const ear = listenLive(rig, { cookie });
     await until('a stream again', () => rig.daemon.streams.size === 1, 60_000);
@@ -136,7 +136,7 @@ describe('a page that listens', () => {
     assert.equal(rig.sessions.count(), 1);
   });
 
-  it('hears the audit trail when it asks and administers', async () => {
+  it('receives the audit trail on request by an administrator', async () => {
     const event = { seq: 5, at: 1 };
     const admin = listenLive(rig, { cookie: await bobs() });
     const user = listenLive(rig, { cookie });
@@ -156,14 +156,14 @@ describe('a page that listens', () => {
     ['what is no JSON', 'x'],
     ['bytes', Buffer.from('{"kind":"follow-audit"}')],
   ] as const)
-    it(`is let go when it says ${what}`, async () => {
+    it(`is closed when it sends ${what}`, async () => {
       const ear = listenLive(rig, { cookie });
       await ear.status;
       ear.socket.send(message);
       assert.equal(await ear.closed, 1_008);
     });
 
-  it('is let go when it says much, at once or in all', async () => {
+  it('is closed when it sends too much, at once or in all', async () => {
     const long = listenLive(rig, { cookie });
     await long.status;
     long.socket.send(JSON.stringify({ kind: 'follow-audit', more: 'x'.repeat(limits.liveMessage) }));

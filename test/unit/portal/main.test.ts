@@ -15,7 +15,7 @@ import { until } from '../../support/until.ts';
 const main = join(projectRoot, 'dist/portal/main.js');
 let directory: string;
 let daemon: Server;
-/** What came over the control socket. */
+/** Requests over the control socket. */
 const requests: { readonly line: string; readonly token: string | undefined; readonly body: string }[] = [];
 
 before(async () => {
@@ -80,14 +80,14 @@ const hasActivate = spawnSync('systemd-socket-activate', ['--version']).error ==
 const activate = { skip: hasActivate ? false : 'systemd-socket-activate is not here' };
 
 describe('sallyport-portal', () => {
-  it('says how it is used, and which version it is', async () => {
+  it('prints its usage and version', async () => {
     assert.match((await run('--help')).out, /^usage: sallyport-portal/);
     assert.match((await run('--version')).out, /^sallyport-portal \d/);
     const wrong = await run('--nonsense');
     assert.deepEqual([wrong.status, /usage:/.test(wrong.err)], [2, true]);
   });
 
-  it('ends with 78 when its configuration is bad, absent or without a portal, and names the line', async () => {
+  it('exits with 78 when its configuration is invalid, absent or without a portal, and names the line', async () => {
     const bad = await run('--config', config('bad.toml', '[portal]\norigins = ["http://example.org"]'));
     assert.equal(bad.status, 78);
     assert.match(bad.err, /bad\.toml:6: portal\.origins: /);
@@ -96,7 +96,7 @@ describe('sallyport-portal', () => {
     assert.equal((await run('--config', join(directory, 'absent'))).status, 78);
   });
 
-  it('ends with 1 when it cannot listen, and names the file of a bad certificate', async () => {
+  it('exits with 1 when it cannot listen, and names the file of a bad certificate', async () => {
     const port = await freePort();
     const holder = createTcp();
     await new Promise<void>((resolve) => holder.listen(port, '127.0.0.1', resolve));
@@ -112,7 +112,7 @@ describe('sallyport-portal', () => {
     assert.deepEqual([tls.status, /absent\.crt/.test(tls.err)], [1, true]);
   });
 
-  it('serves, asks the daemon over its socket, and ends in order, its sessions at the daemon too', async () => {
+  it('serves, sends requests to the daemon over its socket, and ends in order, with its sessions at the daemon', async () => {
     const port = await freePort();
     const host = `localhost:${port}`;
     const file = config('good.toml', `[portal]\norigins = ["http://${host}"]\nlisten = "127.0.0.1:${port}"`);
@@ -143,14 +143,14 @@ describe('sallyport-portal', () => {
     assert.ok(!log().includes('"tk"'));
   });
 
-  it('takes the socket that systemd opened in the place of its own', activate, async () => {
+  it('uses the socket that systemd opened instead of its own', activate, async () => {
     const port = await freePort();
     const host = `localhost:${port}`;
-    // Where it would listen nobody may.
+    // It has no permission to listen on its own address.
     const file = config('passed.toml', `[portal]\norigins = ["http://${host}"]\nlisten = "127.0.0.1:1"`);
     const words = ['-l', `127.0.0.1:${port}`, process.execPath, main, '--config', file];
     const child = spawn('systemd-socket-activate', words, { stdio: ['ignore', 'ignore', 'pipe'] });
-    // It starts nothing before somebody comes, and who comes waits.
+    // It starts nothing before a client connects, and clients wait.
     await until(() => listens(port), 60_000);
     const answer = await ask({ port }, 'GET /healthz', { headers: { host } });
     assert.deepEqual([answer.status, answer.text], [200, 'ok\n']);

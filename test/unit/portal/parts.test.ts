@@ -15,7 +15,7 @@ import { createSessions } from '../../../portal/sessions.ts';
 import { held } from '../../support/held.ts';
 import { ask, type PortalRig, startPortal } from '../../support/portal-rig.ts';
 
-describe('where a browser is', () => {
+describe('the source address of a browser', () => {
   const { peer, isProxy } = createAddresses([
     { family: 'ipv4', address: '10.0.0.0', prefix: 8 },
     { family: 'ipv6', address: '2001:db8::', prefix: 32 },
@@ -35,7 +35,7 @@ describe('where a browser is', () => {
   ] as const)
     it(what, () => assert.equal(peer(address, forwarded).source, expected));
 
-  it('is loopback by the connection, never by what is said', () => {
+  it('is loopback by the connection, never by a header', () => {
     assert.equal(peer('10.0.0.1', '127.0.0.1').loopback, false);
     assert.deepEqual(
       ['::1', '127.9.9.9', '::ffff:127.0.0.1'].map((address) => peer(address, undefined).loopback),
@@ -43,7 +43,7 @@ describe('where a browser is', () => {
     );
   });
 
-  it('knows its proxies', () => {
+  it('is read from known proxies', () => {
     assert.deepEqual(['10.1.1.1', '::ffff:10.1.1.1', '11.1.1.1', '2001:db8::5', undefined].map(isProxy), [
       true,
       true,
@@ -65,7 +65,7 @@ describe('places', () => {
     return { places, ended, take };
   };
 
-  it('are given up by the oldest of the address that has most', () => {
+  it('displace the oldest of the address that has most', () => {
     const { take, ended } = make(4);
     for (const key of ['old', 'a1', 'a2', 'b1']) take(key, key.charAt(0));
     assert.ok(take('c1', 'c'));
@@ -73,7 +73,7 @@ describe('places', () => {
     assert.deepEqual(ended, ['a1', 'old']);
   });
 
-  it('of a signed-in person are given up last, and count for no address', () => {
+  it('of a signed-in user are displaced last, and count for no address', () => {
     const { take, ended, places } = make(3, 2);
     take('p', 'x');
     places.verified('p', 'alice');
@@ -84,7 +84,7 @@ describe('places', () => {
     assert.deepEqual(ended, ['x1', 'x2', 'p']);
   });
 
-  it('of one person are a few', () => {
+  it('of one user are limited', () => {
     const { take, ended, places } = make(3);
     for (const key of ['p1', 'p2', 'p3']) {
       take(key, 'x');
@@ -94,7 +94,7 @@ describe('places', () => {
     assert.deepEqual(ended, ['p3']);
   });
 
-  it('that are all worked on leave none', () => {
+  it('with current requests leave no slot', () => {
     const { take, places } = make(2);
     for (const key of ['a', 'b']) {
       take(key);
@@ -105,7 +105,7 @@ describe('places', () => {
     assert.ok(take('c'));
   });
 
-  it('of a reverse proxy are those of many: others that hold more than one go first', () => {
+  it('of a reverse proxy belong to many: others that have more than one are displaced first', () => {
     const { take, ended } = make(4);
     take('p1', 'proxy', true);
     take('p2', 'proxy', true);
@@ -129,7 +129,7 @@ describe('tries', () => {
     for (let n = 0; n < 3; n++) tries.take(source);
   };
 
-  it('are so many, and come back with time', () => {
+  it('are limited, and return with time', () => {
     const { tries, clock } = make();
     spend(tries, 'a');
     assert.throws(() => tries.take('a'), { code: 'too-many-attempts' });
@@ -149,7 +149,7 @@ describe('tries', () => {
     }
   });
 
-  it('are kept for so many sources, the oldest gives way', () => {
+  it('are stored for a limited number of sources, the oldest is dropped', () => {
     const { tries } = make(2);
     spend(tries, 'a');
     spend(tries, 'b');
@@ -174,7 +174,7 @@ describe('sessions', () => {
     return { clock, ended, sessions, begin };
   };
 
-  it('have ids of 256 bits that are not kept', () => {
+  it('have ids of 256 bits that are not stored', () => {
     const { sessions, begin } = make();
     const id = begin('a');
     assert.equal(Buffer.from(id, 'base64url').length, 32);
@@ -185,7 +185,7 @@ describe('sessions', () => {
     for (const other of ['', undefined, id.slice(1), `${id}=`]) assert.equal(sessions.find(other), undefined);
   });
 
-  it('of one account push out its own, the longest idle first', () => {
+  it('of one account displace its own, the longest idle first', () => {
     const { clock, ended, sessions, begin } = make({ sessionsPerAccount: 2 });
     const other = begin('b');
     const ids = ['1', '2'].map((text) => {
@@ -201,7 +201,7 @@ describe('sessions', () => {
     assert.ok(sessions.find(other));
   });
 
-  it('are so many in all', () => {
+  it('are limited in all', () => {
     const { ended, sessions, begin, clock } = make({ sessions: 2 });
     for (const account of ['a', 'b', 'c']) {
       clock.now += 1;
@@ -210,7 +210,7 @@ describe('sessions', () => {
     assert.deepEqual([ended, sessions.count()], [['a'], 2]);
   });
 
-  it('end with the portal, their tokens too', async () => {
+  it('end with the portal, and so do their tokens', async () => {
     const { ended, sessions, begin } = make();
     begin('a');
     begin('b');
@@ -231,7 +231,7 @@ describe('sessions', () => {
 });
 
 describe('turns', () => {
-  it('run so many at a time, and refuse when too many wait', async () => {
+  it('run a limited number at a time, and refuse when too many wait', async () => {
     const turns = createRequestQueue({ atOnce: 2, waiting: 1, own: 3 });
     let running = 0;
     let most = 0;
@@ -254,7 +254,7 @@ describe('turns', () => {
     assert.equal(most, 2);
   });
 
-  it('leave one owner a share, waiting included, and the others theirs', async () => {
+  it('leave one owner a share, including waiting ones, and the others theirs', async () => {
     const turns = createRequestQueue({ atOnce: 2, waiting: 10, own: 3 });
     const { promise, release } = held();
     const running = Array.from({ length: 3 }, () => turns.run('a', () => promise));
@@ -270,7 +270,7 @@ describe('turns', () => {
 });
 
 describe('a cookie', () => {
-  it('is read by its whole name, and not when there are two', () => {
+  it('is read by its full name, and not when there are two', () => {
     assert.equal(readCookie('a=1; sallyport=x; b=2', false), 'x');
     assert.equal(readCookie('sallyport=x', true), undefined);
     assert.equal(readCookie('__Host-sallyport=x', false), undefined);
@@ -282,7 +282,7 @@ describe('a cookie', () => {
 });
 
 describe('the socket of a service manager', () => {
-  it('is the one that was meant for us', () => {
+  it('is the one that was intended for the portal', () => {
     const take = (fds: string, pid = '7') =>
       takeActivatedSocket({ LISTEN_PID: pid, LISTEN_FDS: fds, LISTEN_FDNAMES: 'portal' }, 7);
     assert.deepEqual(
@@ -320,7 +320,7 @@ describe('the pages', () => {
     rmSync(join(directory, '..', 'sallyport-outside.txt'), { force: true });
   });
 
-  it('are index.html wherever a page may be', async () => {
+  it('are index.html for every page address', async () => {
     for (const path of ['/', '/factors', '/approve/x', '/approve/a.b/c?d=.js']) {
       const answer = await ask(rig, `GET ${path}`);
       assert.deepEqual([answer.status, answer.text], [200, '<!doctype html>'], path);
@@ -363,23 +363,23 @@ describe('the pages', () => {
     '/assets/ready.css.br',
     '/__proto__.js',
   ])
-    it(`are left by no path: ${path}`, async () => {
+    it(`cannot be left by a path: ${path}`, async () => {
       const answer = await ask(rig, `GET ${path}`);
       assert.equal(answer.status, 404);
     });
 
   for (const path of ['/', '/factors', '/invite/YWxpY2U.abcdefghijklmnop012345'])
-    it(`are one document at every address, an invite’s with its dot too: ${path}`, async () => {
+    it(`are one document at every address, also an invite’s with its dot: ${path}`, async () => {
       const answer = await ask(rig, `GET ${path}`);
       assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'text/html; charset=utf-8']);
     });
 
-  it('are only read', async () => {
+  it('are read-only', async () => {
     const answer = await ask(rig, 'POST /factors', { body: {} });
     assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, HEAD']);
   });
 
-  it('that were not built say how they are', async () => {
+  it('that were not built say how to build them', async () => {
     const bare = await startPortal();
     const answer = await ask(bare, 'GET /');
     await bare.close();
@@ -388,7 +388,7 @@ describe('the pages', () => {
     assert.equal(loadAssets(join(directory, 'assets')), undefined);
   });
 
-  it('come packed only where it is said that they may', () => {
+  it('are compressed only if the client accepts it', () => {
     const asset = loadAssets(directory)?.get('/index.html');
     assert.ok(asset);
     for (const accepted of [undefined, '', 'deflate', 'br;q=0, gzip;q=0.0'])

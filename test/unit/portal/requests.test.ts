@@ -49,7 +49,7 @@ describe('headers', () => {
       assert.equal(answer.headers['strict-transport-security'], undefined);
     });
 
-  it('are on what is no request at all', async () => {
+  it('are on responses to invalid requests too', async () => {
     const socket = await rawSocket(rig);
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -58,7 +58,7 @@ describe('headers', () => {
     assert.match(String(Buffer.concat(chunks)), /^HTTP\/1\.1 400 [\s\S]*content-security-policy:/);
   });
 
-  it('promise https where the browser came over it', async () => {
+  it('require https if the browser used it', async () => {
     const proxied = await startPortal({ origins: [secureOrigin], proxies: [loopbackProxy] });
     const answer = await ask(proxied, 'GET /api/session', { headers: { host: 'login.example.org' } });
     await proxied.close();
@@ -75,7 +75,7 @@ describe('Host', () => {
     'evil.example',
     'localhost:8443.evil.example',
   ])
-    it(`${host} is answered with the origin that is expected`, async () => {
+    it(`${host} is answered with the expected origin`, async () => {
       for (const route of ['GET /', 'GET /api/session', 'POST /api/sign-out']) {
         const answer = await ask(rig, route, { headers: { host } });
         assert.equal(answer.status, 421, route);
@@ -88,7 +88,7 @@ describe('Host', () => {
     assert.equal((await ask(rig, 'GET /api/session', { headers: { host: 'LOCALHOST:8443' } })).status, 200);
   });
 
-  it('of one origin takes changes of its own pages alone', async () => {
+  it('of one origin accept changes only from its own pages', async () => {
     const two = await startPortal({ origins: [origin, 'http://localhost:9000'] });
     const asked = { body: signInBody, headers: { origin: 'http://localhost:9000' } };
     assert.equal(codeIn(await ask(two, 'POST /api/sign-in', asked)), '403 origin');
@@ -97,12 +97,12 @@ describe('Host', () => {
     await two.close();
   });
 
-  it('does not matter to a supervisor', async () => {
+  it('do not matter to a supervisor', async () => {
     const answer = await ask(rig, 'GET /healthz', { headers: { host: '127.0.0.1' } });
     assert.deepEqual([answer.status, answer.text], [200, 'ok\n']);
   });
 
-  it('is no way in without TLS and without a proxy', async () => {
+  it('is rejected without TLS and without a proxy', async () => {
     const plain = await startPortal({ origins: [secureOrigin] });
     const answer = await ask(plain, 'GET /api/session', { headers: { host: 'login.example.org' } });
     await plain.close();
@@ -163,7 +163,7 @@ describe('a change', () => {
       assert.equal(rig.daemon.asked.length, before, 'the daemon was asked');
     });
 
-  it('reaches the daemon when all is right', async () => {
+  it('reaches the daemon when everything is valid', async () => {
     const cookie = await signIn(rig);
     const answer = await ask(rig, 'POST /api/users/alice/factors/f1/enable', { cookie });
     assert.deepEqual([answer.status, answer.body.changed], [200, true]);
@@ -171,7 +171,7 @@ describe('a change', () => {
 });
 
 describe('a request', () => {
-  it('is matched as the contract says and not otherwise', async () => {
+  it('is matched exactly as in the contract', async () => {
     for (const route of [
       'GET /api/',
       'GET /api/sessions',
@@ -188,13 +188,13 @@ describe('a request', () => {
     assert.equal(codeIn(await ask(rig, 'GET /api/users/%ff')), '400 bad-request');
   });
 
-  it('gives a name with dots and slashes to the daemon as it is', async () => {
+  it('passes a name with dots and slashes to the daemon unchanged', async () => {
     const cookie = await signIn(rig);
     await ask(rig, 'GET /api/users/..%2F..%2Fstatus', { cookie });
     assert.deepEqual(rig.daemon.asked.at(-1)?.slice(0, 2), ['user', '../../status']);
   });
 
-  it('is never heard of again in its error', async () => {
+  it('does not appear in its error', async () => {
     const cookie = await signIn(rig);
     const mark = 'x7q<script>';
     const answers = [
@@ -217,7 +217,7 @@ describe('a request', () => {
     assert.ok(!rig.logged.join('').includes('x7q'));
   });
 
-  it('cannot say for itself where it is, or ask for what only a local uid may', async () => {
+  it('cannot set its own source, or request what only a local uid may', async () => {
     for (const body of [
       { ...signInBody, source: '1.2.3.4' },
       { user: 'alice', by: 'uid' },
@@ -231,21 +231,21 @@ describe('a request', () => {
     assert.deepEqual(rig.daemon.asked.at(-1), ['beginSignIn', { ...signInBody, source: '127.0.0.1' }]);
   });
 
-  it('never lets a factor in unverified', async () => {
+  it('never adds a factor unverified', async () => {
     const cookie = await signIn(rig);
     const body = { kind: 'totp', secret: 'AAAA', digits: 6, period: 30, algorithm: 'sha1', verify: false };
     assert.equal((await ask(rig, 'POST /api/users/alice/factors', { cookie, body })).status, 200);
     assert.deepEqual(rig.daemon.asked.at(-1)?.[2], { ...body, verify: true });
   });
 
-  it('tells the daemon for which origin a key is made', async () => {
+  it('tells the daemon the origin for which a key is created', async () => {
     const cookie = await signIn(rig);
     const answer = await ask(rig, 'POST /api/users/alice/keys', { cookie, body: { name: 'blue' } });
     assert.equal(answer.body.id, 'k1');
     assert.deepEqual(rig.daemon.asked.at(-1)?.slice(0, 3), ['beginKey', 'alice', { name: 'blue', origin }]);
   });
 
-  it('that the daemon cannot answer says so without its socket', async () => {
+  it('that the daemon cannot answer says so without its socket path', async () => {
     rig.daemon.fails = new ControlError('daemon-unreachable', 'not on /run/secret.sock');
     const answer = await ask(rig, 'POST /api/sign-in', { body: signInBody });
     assert.equal(codeIn(answer), '503 daemon-unreachable');

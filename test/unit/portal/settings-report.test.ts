@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { startSettingsReport } from '../../../portal/settings-report.ts';
 import { until } from '../../support/until.ts';
 
-it('reports its settings at once, and goes on after a sallyportd that does not answer', async () => {
+it('reports its settings at once, and continues after a sallyportd that does not answer', async () => {
   let reports = 0;
   const report = startSettingsReport(async () => {
     reports += 1;

@@ -23,7 +23,7 @@ const person = async (cookie: string) => (await ask(rig, 'GET /api/session', { c
 const mine = (cookie: string) => ask(rig, 'GET /api/users/alice', { cookie });
 
 describe('signing in', () => {
-  it('gives a session, and the token to nobody', async () => {
+  it('creates a session, and shows the token to no client', async () => {
     const begun = await ask(rig, 'POST /api/sign-in', {
       body: { by: 'password', user: 'alice', password: 'right' },
     });
@@ -45,7 +45,7 @@ describe('signing in', () => {
     assert.equal((await mine(cookie)).status, 200);
   });
 
-  it('passes a password on beside a link, for an invite that asks for both', async () => {
+  it('passes a password on with a link, for an invite that needs both', async () => {
     const both = { by: 'link', user: 'alice', link: 'invited', password: 'right' };
     await ask(rig, 'POST /api/sign-in', { body: both });
     assert.deepEqual(rig.daemon.asked.at(-1), ['beginSignIn', { ...both, source: '127.0.0.1' }]);
@@ -68,14 +68,14 @@ describe('signing in', () => {
     await secure.close();
   });
 
-  it('takes no id that the browser brought', async () => {
+  it('ignores an id sent by the browser', async () => {
     const fixed = `sallyport=${'A'.repeat(43)}`;
     const cookie = await signIn(rig, { cookie: fixed });
     assert.notEqual(cookie, fixed);
     assert.equal(codeIn(await mine(fixed)), '401 signed-out');
   });
 
-  it('again gives another id and ends the one before, here and at the daemon', async () => {
+  it('again creates another id and ends the former one, here and at the daemon', async () => {
     const first = await signIn(rig);
     const [token] = rig.daemon.tokens.keys();
     const second = await signIn(rig, { cookie: first });
@@ -90,7 +90,7 @@ describe('signing in', () => {
     assert.deepEqual([(await mine(first)).status, (await mine(second)).status], [200, 200]);
   });
 
-  it('runs out of wrong tries, for one source', async () => {
+  it('runs out of attempts, for one source', async () => {
     const wrong = { body: { by: 'password', user: 'alice', password: 'wrong' } };
     for (let n = 0; n < limits.wrongAnswerRate.burst; n++)
       assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
@@ -103,7 +103,7 @@ describe('signing in', () => {
     assert.equal(codeIn(await ask(rig, 'POST /api/sign-in', wrong)), '403 not-permitted');
   });
 
-  it('counts guessed ids as wrong tries', async () => {
+  it('counts guessed ids as wrong attempts', async () => {
     for (let n = 0; n < limits.wrongAnswerRate.burst; n++) {
       const answer = await ask(rig, `POST /api/sign-in/guess-${n}`, { body: { kind: 'typed', answer: '0' } });
       assert.notEqual(answer.status, 429);
@@ -112,7 +112,7 @@ describe('signing in', () => {
     assert.equal(answer.status, 429);
   });
 
-  it('has a limit however right it is', async () => {
+  it('has a limit even for correct answers', async () => {
     const right = { body: { by: 'password', user: 'alice', password: 'right' } };
     // One more is allowed for each second that this takes.
     let allowed = 0;
@@ -123,7 +123,7 @@ describe('signing in', () => {
 });
 
 describe('a session', () => {
-  it('ends when it was idle for 15 minutes, on both sides', async () => {
+  it('ends when idle for 15 minutes, on both sides', async () => {
     const cookie = await signIn(rig);
     rig.clock.ahead += 15 * minutes - 1_000;
     assert.equal((await mine(cookie)).status, 200);
@@ -146,14 +146,14 @@ describe('a session', () => {
     assert.match(String(over.headers['set-cookie']), /^sallyport=; .*Max-Age=0$/);
   });
 
-  it('ends by itself, when nobody asks', async () => {
+  it('ends by itself, without requests', async () => {
     await signIn(rig);
     rig.clock.ahead += 15 * minutes;
     rig.sessions.sweep();
     assert.deepEqual([rig.sessions.count(), rig.daemon.tokens.size], [0, 0]);
   });
 
-  it('is not prolonged by asking whether it still is', async () => {
+  it('is not prolonged by asking whether it still exists', async () => {
     const cookie = await signIn(rig);
     for (let n = 0; n < 3; n++) {
       rig.clock.ahead += 5 * minutes;
@@ -162,7 +162,7 @@ describe('a session', () => {
     assert.equal(codeIn(await mine(cookie)), '401 signed-out');
   });
 
-  it('ends at sign-out, on both sides, and its cookie is worth nothing', async () => {
+  it('ends at sign-out, on both sides, and its cookie is worthless', async () => {
     const cookie = await signIn(rig);
     const out = await ask(rig, 'POST /api/sign-out', { cookie });
     assert.deepEqual(out.body, { done: true });
@@ -172,7 +172,7 @@ describe('a session', () => {
     assert.equal((await ask(rig, 'POST /api/sign-out', { cookie })).status, 200);
   });
 
-  it('ends when the daemon knows its token no more', async () => {
+  it('ends when the daemon no longer knows its token', async () => {
     for (const route of ['GET /api/users/alice', 'POST /api/users/alice/factors/f/enable']) {
       const cookie = await signIn(rig);
       rig.daemon.tokens.clear();
@@ -181,7 +181,7 @@ describe('a session', () => {
     }
   });
 
-  it('is needed for everything that is somebody’s', async () => {
+  it('is needed for all user data', async () => {
     for (const route of [
       'GET /api/users',
       'GET /api/users/alice',
@@ -194,14 +194,14 @@ describe('a session', () => {
     assert.deepEqual(rig.daemon.asked, []);
   });
 
-  it('is none with two cookies of the name', async () => {
+  it('is rejected with two cookies of the name', async () => {
     const cookie = await signIn(rig);
     assert.equal(await person(`${cookie}; sallyport=x`), null);
   });
 });
 
 describe('a change with an old token', () => {
-  it('wants a confirmation, and goes on after it', async () => {
+  it('needs a confirmation, and continues after it', async () => {
     const cookie = await signIn(rig);
     for (const token of rig.daemon.tokens.values()) token.fresh = false;
     const change = (as: string) => ask(rig, 'DELETE /api/users/alice/factors/f1', { cookie: as });
@@ -220,7 +220,7 @@ describe('a change with an old token', () => {
     assert.equal(rig.daemon.tokens.size, 1);
   });
 
-  it('is confirmed for the account of the session alone', async () => {
+  it('is confirmed only for the account of the session', async () => {
     const cookie = await signIn(rig);
     const more = await ask(rig, 'POST /api/confirm', { cookie, body: { password: 'right', user: 'bob' } });
     assert.equal(codeIn(more), '400 bad-request');
@@ -240,7 +240,7 @@ describe('a change with an old token', () => {
 describe('approvals', () => {
   const assertion = { credentialId: 'a', clientDataJSON: 'b', authenticatorData: 'c', signature: 'd' };
 
-  it('need no session, and tell the daemon where the browser is', async () => {
+  it('need no session, and tell the daemon the address of the browser', async () => {
     assert.equal(
       (await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).body.account,
       'alice',
@@ -262,7 +262,7 @@ describe('approvals', () => {
     assert.equal(codeIn(made), '400 bad-request');
   });
 
-  it('let ids be guessed so many times and no more', async () => {
+  it('limit the number of guessed ids', async () => {
     for (let n = 0; n < limits.guessRate.burst; n++)
       assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: `guess-${n}` } })).status, 404);
     assert.equal(
@@ -273,7 +273,7 @@ describe('approvals', () => {
     assert.equal((await ask(rig, 'POST /api/approvals/show', { body: { id: 'known' } })).status, 200);
   });
 
-  it('count assertions that are refused', async () => {
+  it('count rejected assertions', async () => {
     for (let n = 0; n < limits.guessRate.burst; n++)
       assert.equal(
         (await ask(rig, 'POST /api/approvals/answer', { body: { id: 'other', ...assertion } })).status,
@@ -287,7 +287,7 @@ describe('approvals', () => {
 });
 
 describe('users and the audit trail', () => {
-  it('take their query in bounds', async () => {
+  it('accept queries within bounds', async () => {
     const cookie = await signIn(rig);
     await ask(rig, 'GET /api/users?search=al&after=a&limit=7', { cookie });
     assert.deepEqual(rig.daemon.asked.at(-1)?.slice(0, 4), ['users', 'a', 7, 'al']);

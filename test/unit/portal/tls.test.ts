@@ -27,7 +27,7 @@ function make(name: string): void {
   );
 }
 
-/** Points the links that the portal reads at a pair, each in one step, as tools that renew certificates do. */
+/** Points the links that the portal reads at a pair, each in one step, as renewal tools do. */
 function use(cert: string, key: string): void {
   for (const [link, target] of [
     ['live.crt', cert],
@@ -72,7 +72,7 @@ after(async () => {
 });
 
 describe('TLS', () => {
-  it('shows the certificate, from version 1.2 on', async () => {
+  it('serves the certificate, from version 1.2 on', async () => {
     assert.equal(await shown(), 'one');
     assert.equal(await shown('TLSv1.2'), 'one');
     await assert.rejects(shown('TLSv1.1'));
@@ -87,7 +87,7 @@ describe('TLS', () => {
     assert.equal(await shown(), 'two');
   });
 
-  it('keeps the old pair while the new one is bad, and says so once', async () => {
+  it('keeps the old pair while the new one is invalid, and says so once', async () => {
     const bad = () => logged.filter((line) => line.includes('certificate-bad')).length;
     use('one.crt', 'two.key');
     await until('a line', () => bad() === 1);
@@ -103,7 +103,7 @@ describe('TLS', () => {
     assert.equal(await shown(), 'one');
   });
 
-  it('does not begin with a pair that is bad', () => {
+  it('does not start with an invalid pair', () => {
     const log = createLog(() => undefined, false);
     for (const files of [
       { certFile: file('one.crt'), keyFile: file('two.key') },
@@ -112,14 +112,14 @@ describe('TLS', () => {
       assert.throws(() => createCertificate(files, log, () => undefined), /one\.crt|absent/);
   });
 
-  it('counts its connections, and lets go who shakes no hands', async () => {
+  it('counts its connections, and drops those without a handshake', async () => {
     const silent = await rawSocket(rig);
     await until('it', () => rig.server.connections() > 0);
     await new Promise((resolve) => silent.once('close', resolve));
     await until('nobody', () => rig.server.connections() === 0);
   });
 
-  it('is not spoken with who speaks HTTP', async () => {
+  it('rejects plain HTTP', async () => {
     await assert.rejects(ask(rig, 'GET /healthz'));
   });
 });

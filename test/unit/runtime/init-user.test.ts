@@ -14,7 +14,7 @@ let config: string;
 let reach: Reachable;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'sallyport-init-'));
-  // It is root's, as /etc/sallyport is, and the account passes through it.
+  // It is root's, as /etc/sallyport is, and the account can enter it.
   chmodSync(directory, 0o755);
   config = join(directory, 'etc/sallyport.toml');
   reach = reachable(directory);
@@ -65,7 +65,7 @@ describe('init by root, for the account that sallyportd runs as', () => {
     assert.equal(statSync(config).mode & 0o777, 0o644);
   });
 
-  it('an account that is not there, and --root, are refused before anything is made', () => {
+  it('rejects an account that does not exist, and --root, before anything is created', () => {
     writeConfig();
     for (const more of [
       ['--user', 'no-such-account'],
@@ -78,7 +78,7 @@ describe('init by root, for the account that sallyportd runs as', () => {
     }
   });
 
-  it('a second one changes nothing and says so', () => {
+  it('a second time changes nothing and says so', () => {
     writeConfig();
     assert.equal(init('--user', 'nobody').status, 0);
     const before = statSync(rootedPaths(directory).masterKey);
@@ -88,7 +88,7 @@ describe('init by root, for the account that sallyportd runs as', () => {
     assert.deepEqual(statSync(rootedPaths(directory).masterKey).ino, before.ino);
   });
 
-  it('says so where the account cannot reach the program', () => {
+  it('says so if the account cannot reach the program', () => {
     writeConfig();
     reach = reachable(join(directory, 'closed'));
     chmodSync(join(directory, 'closed'), 0o700);

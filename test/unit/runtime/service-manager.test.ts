@@ -5,7 +5,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { checkOf, createManager, statusLine } from '../../../daemon/runtime/service-manager.ts';
 import type { StoreHealth } from '../../../daemon/store/contract.ts';
 
-/** What systemd is told; test/long/systemd.test.ts shows what it does with it. */
+/** Messages to systemd; test/long/systemd.test.ts tests their effect. */
 let reported: string[];
 let logged: { readonly event: string; readonly message?: string }[];
 beforeEach(() => {
@@ -34,7 +34,7 @@ async function tick(ms: number, times = 1): Promise<void> {
 describe('the watchdog', () => {
   const watched = () => ({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '42' });
 
-  it('is told of life twice in its time, and the environment is clean', async () => {
+  it('is notified twice in its period, and the environment is clean', async () => {
     const environment = watched();
     managerIn(environment).ready(() => 'Serving', well);
     await settled();
@@ -44,7 +44,7 @@ describe('the watchdog', () => {
     assert.equal(pings(), 5);
   });
 
-  it('hears nothing while the check hangs, and one check hangs at a time', async () => {
+  it('is not notified while the check hangs, and only one check hangs at a time', async () => {
     let checks = 0;
     let answer = (): void => undefined;
     managerIn(watched()).ready(
@@ -69,7 +69,7 @@ describe('the watchdog', () => {
     assert.equal(checks, 2);
   });
 
-  it('hears nothing while the check fails', async () => {
+  it('is not notified while the check fails', async () => {
     managerIn(watched()).ready(
       () => 'Serving',
       () => Promise.reject(new Error('stuck')),
@@ -80,7 +80,7 @@ describe('the watchdog', () => {
     assert.deepEqual(logged, [{ level: 'error', event: 'not-well', message: 'stuck' }]);
   });
 
-  it('is none where nobody asks, where another process is meant, or where the number is none', async () => {
+  it('is off if it is not requested, another process is meant, or the number is invalid', async () => {
     for (const environment of [
       {},
       { WATCHDOG_USEC: '30000000', WATCHDOG_PID: '43' },
@@ -96,7 +96,7 @@ describe('the watchdog', () => {
     assert.ok(reported.every((message) => message === 'READY=1\nSTATUS=Serving'));
   });
 
-  it('hears of what changed with the next sign of life', async () => {
+  it('gets changes with the next notification', async () => {
     let status = '1 login';
     managerIn(watched()).ready(() => status, well);
     await settled();
@@ -107,7 +107,7 @@ describe('the watchdog', () => {
 });
 
 describe('the manager', () => {
-  it('waits for a start that goes on', async () => {
+  it('waits for a start in progress', async () => {
     let finish = (): void => undefined;
     const manager = managerIn({});
     const started = manager.starting(
@@ -126,7 +126,7 @@ describe('the manager', () => {
     assert.equal(reported.length, 4, 'after it nothing more is asked for');
   });
 
-  it('hears of a reload before and after, whatever comes of it', () => {
+  it('is notified of a reload before and after, whatever its result', () => {
     const manager = managerIn({});
     manager.ready(() => 'Serving', well);
     reported.length = 0;
@@ -139,7 +139,7 @@ describe('the manager', () => {
     assert.deepEqual(reported.slice(1), ['READY=1\nSTATUS=Serving']);
   });
 
-  it('is told one line, whatever stands in the text', () => {
+  it('gets one line, whatever the text contains', () => {
     managerIn({}).stopping('a\nSTOPPING=0\n\0\x1bb'.padEnd(5_000, 'x'));
     const [message = ''] = reported;
     assert.match(message, /^STOPPING=1\nSTATUS=a STOPPING=0 bx+$/);
@@ -172,7 +172,7 @@ describe('the check', () => {
   });
   const account = async () => ({ value: undefined, version: 0 });
 
-  it('asks the store each time for another name, which no account has', async () => {
+  it('reads another name from the store each time, which no account has', async () => {
     const asked: string[] = [];
     const check = checkOf({
       account: (name) => {
@@ -187,7 +187,7 @@ describe('the check', () => {
     assert.ok(asked.every((name) => name.includes(':')));
   });
 
-  it('takes an error for an answer: a restart mends no disk', async () => {
+  it('accepts an error as an answer: a restart repairs no disk', async () => {
     await checkOf({ account: () => Promise.reject(new Error('EIO')), health })();
   });
 
@@ -206,7 +206,7 @@ describe('the check', () => {
     assert.equal(isDone, false);
   });
 
-  it('and the status line say the worst first, and no name', () => {
+  it('and the status line name the worst first, and no account', () => {
     const configuration = (problem?: string) => ({
       current: () => ({ realms: [{}] }) as never,
       loaded: () => 0,

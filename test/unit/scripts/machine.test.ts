@@ -52,11 +52,11 @@ const but = (files: Record<string, Seen | undefined>): readonly Complaint[] =>
   complaintsOf({ ...good, files: { ...good.files, ...files } });
 
 describe('what the tests need of the machine', () => {
-  it('is there on one that is as usual', () => {
+  it('exists on a usual machine', () => {
     assert.deepEqual(complaintsOf(good), []);
   });
 
-  it('is named where it is not, with the command that puts it right', () => {
+  it('is reported if missing, with the command that corrects it', () => {
     assert.deepEqual(but({ '/dev/null': { ...device(1, 3), mode: 0o20600 } }), [
       {
         what: '/dev/null has mode 0600, so that not all accounts can use it',
@@ -80,14 +80,14 @@ describe('what the tests need of the machine', () => {
     assert.match(no?.what ?? '', /no namespaces can be made \(unshare: Operation not permitted\)/);
   });
 
-  it('is told all at once', () => {
+  it('is reported all at once', () => {
     const text = complaintText(
       but({ '/dev/null': { ...device(1, 3), mode: 0o20600 }, '/tmp': { ...directory, mode: 0o40755 } }),
     );
     assert.match(text, /\/dev\/null has mode 0600.*\n {4}chmod 666 \/dev\/null\n.*\/tmp has mode 0755/);
   });
 
-  it('is looked at, of each file that is complained about', () => {
+  it('is checked, for each file that can be reported', () => {
     assert.deepEqual(Object.keys(lookAtMachine().files).sort(), Object.keys(good.files).sort());
   });
 });

@@ -33,14 +33,14 @@ before(() => {
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('what the package unpacks', () => {
-  it("is root's, writable by root alone, and never set-id", () => {
+  it('belongs to root, is writable only by root, and never set-id', () => {
     for (const { mode, owner, path } of entriesOf(file)) {
       assert.equal(owner, 'root/root', path);
       assert.match(mode, /^(l|[-d]rw[-x]r-[-x]r-[-x]$)/, path);
     }
   });
 
-  it('is in the directories that are meant for packages, and one file of /etc that enables nothing', () => {
+  it('is in the directories for packages, and one file of /etc that enables nothing', () => {
     const files = entriesOf(file).filter(({ mode }) => !mode.startsWith('d'));
     const etc = files.filter(({ path }) => !path.startsWith('/usr/'));
     assert.deepEqual(
@@ -156,8 +156,8 @@ describe('what the package unpacks', () => {
   });
 });
 
-describe('what the package asks for', () => {
-  it("is of Debian's own, and Node without a version: preinst says more about that than apt", () => {
+describe('dependencies of the package', () => {
+  it("are Debian's own, and Node without a version: preinst says more about that than apt", () => {
     assert.equal(field(file, 'Pre-Depends'), 'nodejs');
     const depends = field(file, 'Depends').split(', ');
     for (const name of ['libc6', 'libfido2-1', 'libpam0g', 'libpam-runtime', 'systemd'])
@@ -173,7 +173,7 @@ describe('what the package asks for', () => {
     assert.equal(field(file, 'Architecture'), must('dpkg', ['--print-architecture']).trim());
   });
 
-  it('its scripts are whole', () => {
+  it('its scripts are complete', () => {
     for (const name of ['preinst', 'postinst', 'prerm', 'postrm']) {
       must('sh', ['-n', join(control, name)]);
       assert.doesNotMatch(readFileSync(join(control, name), 'utf8'), /@[A-Z]+@|""$/m, name);
@@ -186,7 +186,7 @@ describe('what the package asks for', () => {
 });
 
 describe('preinst', () => {
-  /** @param node what stands in the place of /usr/bin/node; undefined: nothing */
+  /** @param node the file used instead of /usr/bin/node; undefined: missing */
   function preinst(node: string | undefined, action = 'install') {
     const root = mkdtempSync(join(directory, 'root-'));
     mkdirSync(join(root, 'usr/bin'), { recursive: true });
@@ -198,14 +198,14 @@ describe('preinst', () => {
     return spawnSync('sh', [join(control, 'preinst'), action], { encoding: 'utf8', env: environment });
   }
 
-  it('takes Node 20.19 and whatever is newer', () => {
+  it('accepts Node 20.19 and newer', () => {
     for (const version of ['20.19.0', '20.19.2', '20.20.0', '22.0.0', '100.1.0']) {
       const { status, stderr } = preinst(`echo v${version}`);
       assert.equal(status, 0, `${version}: ${stderr}`);
     }
   });
 
-  it('refuses what is older, missing or strange, before an upgrade too, and says what to do', () => {
+  it('refuses an older, missing or strange one, before an upgrade too, and says what to do', () => {
     for (const node of [
       ...[
         'echo v18.20.4',
@@ -228,14 +228,14 @@ describe('preinst', () => {
       }
   });
 
-  it('stands in the way of no way back', () => {
+  it('does not prevent a downgrade', () => {
     assert.equal(preinst('echo v18.20.4', 'abort-upgrade').status, 0);
   });
 });
 
 describe('prerm', () => {
   const guarded = 'auth required pam_sallyport.so\n';
-  /** @returns what it said, for files of /etc/pam.d; `profile`: what pam-auth-update makes of common-auth */
+  /** @returns its output, for files of /etc/pam.d; `profile`: what pam-auth-update makes of common-auth */
   function prerm(services: Readonly<Record<string, string>>, profile?: string, action = 'remove') {
     const root = mkdtempSync(join(directory, 'root-'));
     for (const path of ['etc/pam.d', 'usr/lib/sallyport/pam-config/pam.d', 'var/lib/pam', 'bin'])
@@ -246,7 +246,7 @@ describe('prerm', () => {
       writeFileSync(join(root, 'bin', name), `#!/bin/sh\n${text}\n`);
       chmodSync(join(root, 'bin', name), 0o755);
     };
-    // This machine's own services and PAM are no part of it.
+    // This machine's own services and PAM are not involved.
     program('deb-systemd-invoke', `echo "$@" >> ${root}/stopped`);
     const common = profile === undefined ? ':' : `printf '%s' '${profile}' > ${root}/etc/pam.d/common-auth`;
     program('pam-auth-update', `echo "$@" > ${root}/updated\n${common}`);
@@ -262,7 +262,7 @@ describe('prerm', () => {
     return { status, named, updated, stderr, stopped: existsSync(join(root, 'stopped')) };
   }
 
-  it('lets a package go that no login names', () => {
+  it('allows removal if no login names it', () => {
     const { status, updated, stderr } = prerm({
       sshd: '# auth required pam_sallyport.so\nauth required pam_unix.so # not pam_sallyport.so\n',
       'sallyport-sshd': guarded,
@@ -273,7 +273,7 @@ describe('prerm', () => {
     assert.equal(updated, '');
   });
 
-  it('keeps one that a service names, by itself or by way of a ready stack, and stops nothing', () => {
+  it('prevents removal if a service names it, by itself or through a ready stack, and stops nothing', () => {
     for (const line of [
       '@include sallyport-sshd\n',
       'auth include sallyport-sshd\n',
@@ -290,7 +290,7 @@ describe('prerm', () => {
     }
   });
 
-  it('keeps one whose stacks are taken in from where they lie, however the word is written', () => {
+  it('prevents removal if its stacks are included from their directory, however the word is written', () => {
     const { status, named } = prerm({
       sudo: '@include /usr/lib/sallyport/pam-config/pam.d/sallyport-sshd\n',
       sshd: 'auth Include sallyport-sshd\n',
@@ -300,7 +300,7 @@ describe('prerm', () => {
     assert.deepEqual([status, named], [1, ['sshd', 'sudo']]);
   });
 
-  it('takes the profile out of common-auth, and only when nothing else is in the way', () => {
+  it('removes the profile from common-auth, and only if nothing else prevents the removal', () => {
     const services = { 'common-auth': guarded, sudo: '@include common-auth\n' };
     const gone = prerm(services, 'auth required pam_unix.so\n');
     assert.deepEqual([gone.status, gone.updated], [0, '--package --remove sallyport']);
@@ -308,12 +308,12 @@ describe('prerm', () => {
     assert.deepEqual([kept.status, kept.updated, kept.named], [1, '', ['sshd']]);
   });
 
-  it('believes no pam-auth-update that left the lines where they were', () => {
+  it('verifies that pam-auth-update removed the lines', () => {
     const { status, named, stopped } = prerm({ 'common-auth': guarded });
     assert.deepEqual([status, named, stopped], [1, ['common-auth'], false]);
   });
 
-  it('is in no way of an upgrade', () => {
+  it('does not prevent an upgrade', () => {
     const { status, updated, stopped } = prerm({ sshd: guarded, 'common-auth': guarded }, '', 'upgrade');
     assert.deepEqual([status, updated, stopped], [0, '', false]);
   });
@@ -331,7 +331,7 @@ describe('the bundled programs', () => {
       },
     );
 
-  it('start where there is no node_modules', () => {
+  it('start without node_modules', () => {
     const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
       version: string;
     };
@@ -347,7 +347,7 @@ describe('the bundled programs', () => {
 
   it('find their native parts: the addon, LevelDB, and the helpers', () => {
     const root = join(directory, 'laid');
-    // The helpers' links lead out of the program's directory, as they do in the package.
+    // The helpers' links lead out of the program's directory, as in the package.
     const { status, stderr } = run('daemon', ['--init', '--root', root]);
     assert.equal(status, 0, stderr);
     const config = readFileSync(join(root, 'etc/sallyport.toml'), 'utf8');
@@ -355,10 +355,10 @@ describe('the bundled programs', () => {
     assert.match(config, /password_helper.*\/usr\/lib\/sallyport\/build\/Release\/sallyport-password"/);
   });
 
-  it('run what is heavy when it is first used, and not before', () => {
+  it('load large libraries when they are first used, and not before', () => {
     const trace = 'data:text/javascript,process.on("exit",()=>console.error(typeof Reflect.defineMetadata))';
     assert.match(run('daemon', ['--version'], ['--import', trace]).stderr, /^undefined$/m);
-    // What is looked for comes with that library.
+    // The searched text comes with that library.
     const loaded = spawnSync(
       process.execPath,
       ['--import', trace, '--input-type=module', '--eval', 'await import("@simplewebauthn/server")'],

@@ -9,7 +9,7 @@ const path = 'test/vectors/pairs.json';
 const kept = JSON.parse(readFileSync(join(projectRoot, path), 'utf8')) as readonly Row[];
 
 describe('the table of journeys', () => {
-  it('holds every pair of values', () => {
+  it('contains every pair of values', () => {
     const covered = coveredBy(kept);
     assert.deepEqual(
       [...allPairs()].filter((pair) => !covered.has(pair)),

@@ -42,15 +42,15 @@ const person: Found = {
   terminal: true,
 };
 
-describe('what is done about what is missing', () => {
-  it('is nothing when nothing is', () => {
+describe('the decision about missing packages', () => {
+  it('is nothing when none is missing', () => {
     for (const root of [true, false]) {
       const found = { ...person, packages: [], modules: false, root, debian: root, terminal: root };
       assert.equal(plan.decide(found), 'go');
     }
   });
 
-  it('is to ask a person at a terminal, for npm packages alone too', () => {
+  it('is to ask a user at a terminal, for npm packages too', () => {
     assert.equal(plan.decide(person), 'ask');
     assert.equal(plan.decide({ ...person, packages: [] }), 'ask');
     assert.equal(plan.decide({ ...person, packages: [], debian: false }), 'ask');
@@ -61,13 +61,13 @@ describe('what is done about what is missing', () => {
     assert.equal(plan.decide({ ...person, root: true, packages: [] }), 'ask');
   });
 
-  it('is to go on as root where nobody can be asked', () => {
+  it('is to continue as root without a terminal', () => {
     for (const terminal of [true, false])
       assert.equal(plan.decide({ ...person, root: true, terminal, ci: true }), 'install');
     assert.equal(plan.decide({ ...person, root: true, terminal: false }), 'install');
   });
 
-  it('is to stop where nobody can be asked and the machine would change', () => {
+  it('is to stop without a terminal if the machine would change', () => {
     assert.equal(plan.decide({ ...person, terminal: false }), 'stop');
     assert.equal(plan.decide({ ...person, ci: true }), 'stop');
     assert.equal(
@@ -83,8 +83,8 @@ describe('what is done about what is missing', () => {
   });
 });
 
-describe('what is said', () => {
-  it('names each package with its reason, on other systems by its purpose', () => {
+describe('messages', () => {
+  it('name each package with its reason, on other systems with its purpose', () => {
     const lines = plan.missingLines(person).join('\n');
     assert.match(lines, /libpam0g-dev: .*libpam/);
     assert.match(lines, /node_modules: /);
@@ -93,13 +93,13 @@ describe('what is said', () => {
     assert.doesNotMatch(foreign, /libpam0g-dev|node_modules/);
   });
 
-  it('gives a command that can be copied', () => {
+  it('contain a command that can be copied', () => {
     const names = 'python3 make g++ libpam0g-dev libfido2-dev';
     assert.equal(plan.aptCommand(start, false), `sudo apt-get install -y --no-install-recommends ${names}`);
     assert.equal(plan.aptCommand(start, true), `apt-get install -y --no-install-recommends ${names}`);
   });
 
-  it('tells whose Node is too old what would do', () => {
+  it('tell users of an old Node which version is needed', () => {
     for (const version of ['18.20.4', '20.18.9', '8.0.0']) {
       assert.match(plan.nodeComplaint(version) ?? '', /too old.*20\.19/, version);
     }
@@ -109,8 +109,8 @@ describe('what is said', () => {
   });
 });
 
-describe('the look at the machine', () => {
-  it('counts a package only when dpkg says that it is installed', () => {
+describe('the examination of the machine', () => {
+  it('counts a package only when dpkg reports it as installed', () => {
     const output = 'python3 installed\nmake config-files\ng++ installed\n';
     assert.deepEqual(
       plan.missingFrom(output, start).map((wanted) => wanted.name),
@@ -119,7 +119,7 @@ describe('the look at the machine', () => {
     assert.deepEqual(plan.missingFrom('', start), start);
   });
 
-  it('knows Debian and what derives from it', () => {
+  it('recognises Debian and its derivatives', () => {
     for (const text of [
       'ID=debian',
       'ID=ubuntu\nID_LIKE=debian',
@@ -132,7 +132,7 @@ describe('the look at the machine', () => {
     }
   });
 
-  it('is for no package twice, and what start needs all need', () => {
+  it('lists no package twice, and includes what start needs everywhere', () => {
     for (const packages of Object.values(packagesFor)) {
       const names = packages.map((wanted) => wanted.name);
       assert.equal(new Set(names).size, names.length);

@@ -28,7 +28,7 @@ describe('the build', () => {
   };
   const print = (also?: string) => fresh.fingerprint(directory, fresh.filesBelow(directory, 'src'), also);
 
-  it('is done again when a source is written, added or taken away, or the compiler is another', () => {
+  it('is repeated when a source is written, added or removed, or the compiler changes', () => {
     write('src/a.ts', 'one');
     write('src/deep/b.ts', 'two');
     const before = print('20');
@@ -44,7 +44,7 @@ describe('the build', () => {
     assert.notEqual(print('20'), before, 'an older version put back');
   });
 
-  it('is not skipped without its stamp, with another one, or when what it makes is gone', () => {
+  it('is not skipped without its stamp, with another one, or when its output is missing', () => {
     write('dist/main.js', '');
     const isFresh = (mark: string) => fresh.isFresh(directory, 'dist/.built', mark, ['dist/main.js']);
     assert.equal(isFresh('x'), false);
@@ -86,7 +86,7 @@ describe('the choice of tests', () => {
 });
 
 describe('the pins', () => {
-  it('are exact versions and checksums, and no place to fetch from', () => {
+  it('are exact versions and checksums, without download locations', () => {
     const lock = (entry: object) => ({
       packages: { '': {}, 'node_modules/x': { integrity: 'sha512-x', ...entry } },
     });

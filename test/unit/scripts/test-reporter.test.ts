@@ -32,7 +32,7 @@ describe('the reporter of the tests', () => {
     return spawnSync(process.execPath, [...options, ...paths], { encoding: 'utf8', env }).stdout;
   }
 
-  it('repeats each failure and what had not ended before the totals, which come last', () => {
+  it('repeats each failure and unfinished test before the totals, which come last', () => {
     const lines = outputOf({ 'failing.test.mjs': failing, 'waiting.test.mjs': waiting }).split('\n');
     const end = lines.slice(lines.indexOf('1..2') + 1).join('\n');
     assert.match(end, /^# not ok after \d+ s: \S*failing\.test\.mjs:\d+ fails\n# {3}one reason\n/);

@@ -4,7 +4,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { createTokens, type Person, type Tokens } from '../../../daemon/sign-in/access-tokens.ts';
 import { FakeClock, FakeAccounts as Names } from '../../support/verifier-rig.ts';
 
-/** What sallyportd gives for a password and a factor: how much it is, how long it is good, and for whom. */
+/** Access tokens issued for a password and a factor: their limits, validity and owner. */
 
 const minute = 60_000;
 const alice: Person = { account: 'alice', uid: 1000 };
@@ -42,20 +42,20 @@ beforeEach(() => {
 const given = (person = alice, onlyOwn = false) => tokens.give(person, onlyOwn).token;
 
 describe('a token', () => {
-  it('is 256 random bits, another one each time', () => {
+  it('is 256 random bits, different each time', () => {
     assert.notEqual(given(), given());
     assert.deepEqual(drawn, [32, 32]);
     assert.equal(Buffer.from(given(), 'base64url').length, 32);
   });
 
-  it('is nothing that was made up, cut, or written otherwise', async () => {
+  it('is rejected if it was invented, cut, or written otherwise', async () => {
     const token = given();
     for (const other of ['', token.slice(1), `${token}A`, token.toUpperCase(), `${token}=`, '__proto__'])
       assert.equal(await tokens.holder(other), undefined, other);
     assert.notEqual(await tokens.holder(token), undefined);
   });
 
-  it('may be looked at, and idles all the same', async () => {
+  it('may be inspected, and still idles', async () => {
     const token = given();
     clock.pass(limits.tokenIdle - 1);
     assert.equal(tokens.isLive(token), true);
@@ -64,12 +64,12 @@ describe('a token', () => {
     assert.equal(await tokens.holder(token), undefined);
   });
 
-  it('says until when, by the clock on the wall', () => {
+  it('reports until when, by the wall clock', () => {
     const { changesUntil, readsUntil } = tokens.give(alice);
     assert.deepEqual([changesUntil - clock.at, readsUntil - clock.at], [5 * minute, 8 * 60 * minute]);
   });
 
-  it('is good for changes for five minutes from its making, however much it is used', async () => {
+  it('is valid for changes for five minutes from its creation, however much it is used', async () => {
     const token = given();
     clock.mono += 3 * minute;
     assert.equal((await tokens.holder(token))?.fresh, true);
@@ -83,7 +83,7 @@ describe('a token', () => {
     ['set back a day', -1],
     ['set ahead a day', 1],
   ] as const)
-    it(`lives by a clock that is never set: the one on the wall ${what} changes nothing`, async () => {
+    it(`uses a monotonic clock: the wall clock ${what} changes nothing`, async () => {
       const [token, left] = [given(), given()];
       clock.at += by * 24 * 60 * minute;
       assert.equal((await tokens.holder(token))?.fresh, true);
@@ -93,7 +93,7 @@ describe('a token', () => {
       assert.equal(await tokens.holder(left), undefined);
     });
 
-  it('ends after a quarter of an hour without use, and each use keeps it', async () => {
+  it('ends after a quarter of an hour without use, and each use extends it', async () => {
     const token = given();
     for (let times = 0; times < 4; times += 1) {
       clock.mono += 15 * minute - 1;
@@ -115,7 +115,7 @@ describe('a token', () => {
     assert.equal(await tokens.holder(token), undefined);
   });
 
-  it('that was ended is nothing, and ends no other', async () => {
+  it('that was ended is invalid, and ends no other', async () => {
     const [one, two] = [given(), given()];
     tokens.end(one);
     tokens.end('none');
@@ -123,7 +123,7 @@ describe('a token', () => {
     assert.notEqual(await tokens.holder(two), undefined);
   });
 
-  it('dies with the daemon', async () => {
+  it('ends with the daemon', async () => {
     const token = given();
     tokens = daemon();
     assert.equal(await tokens.holder(token), undefined);
@@ -131,7 +131,7 @@ describe('a token', () => {
 });
 
 describe('its holder', () => {
-  it('is nobody once the account is gone, has another uid, or cannot be told', async () => {
+  it('has no rights once the account is deleted, has another uid, or cannot be looked up', async () => {
     const token = given();
     names.unavailable = 'away';
     assert.equal(await tokens.holder(token), undefined);
@@ -160,7 +160,7 @@ describe('its holder', () => {
     assert.equal((await tokens.holder(token))?.admin, false);
   });
 
-  it('is who that uid is: root, the portal, or neither', async () => {
+  it('is what that uid is: root, the portal, or neither', async () => {
     const holders = [alice, { account: 'root', uid: 0 }, { account: 'portal', uid: 900 }].map((person) =>
       tokens.holder(given(person)),
     );
@@ -174,7 +174,7 @@ describe('its holder', () => {
     );
   });
 
-  it('without a factor where one is required has no powers over others, whoever it is', async () => {
+  it('without a factor where one is required has no rights over others, whoever it is', async () => {
     names.add('alice', 1000, { admins: 'member' });
     const holder = await tokens.holder(given(alice, true));
     assert.deepEqual([holder?.admin, holder?.onlyOwn, holder?.fresh], [false, true, true]);
@@ -182,8 +182,8 @@ describe('its holder', () => {
   });
 });
 
-describe('how many there are', () => {
-  it('of one account a few, the oldest gives way; those of others stay', async () => {
+describe('their number', () => {
+  it('of one account is limited, the oldest is dropped; those of others stay', async () => {
     names.add('bob', 1001);
     const others = given({ account: 'bob', uid: 1001 });
     const own = Array.from({ length: limits.tokensPerAccount + 1 }, () => given());
@@ -193,7 +193,7 @@ describe('how many there are', () => {
     assert.notEqual(await tokens.holder(others), undefined);
   });
 
-  it('in all bounded, the oldest gives way', async () => {
+  it('in all is bounded, the oldest is dropped', async () => {
     tokens = createTokens({
       accounts: names,
       adminGroup: () => 'admins',

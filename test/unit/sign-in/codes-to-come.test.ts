@@ -11,7 +11,10 @@ import { type ControlRig, startControl, uids } from '../../support/control-rig.t
 import { callers } from '../../support/sign-ins.ts';
 import { phone } from '../control/records.ts';
 
-/** Whoever guessed a code that is still to come could wait for its time: nobody who may have guessed it hears of it. */
+/**
+ * Threat: an attacker who guessed a future code could wait for its time, so clients that may have guessed it are never
+ * told.
+ */
 
 const paths = ['/v1/users/alice', '/v1/users/alice/factors', '/v1/audit?user=alice', '/v1/audit'];
 let rig: ControlRig;
@@ -37,7 +40,7 @@ const typed = async (account: string, seconds: number): Promise<void> => {
   await rig.store.put(account, { factors: [{ ...phone, lastOffset }] });
   await rig.store.commit({ accounts: [], events: [refused(account, seconds)] });
 };
-/** For each path whether the offset is said; undefined: it may not be read. */
+/** For each path whether the offset is reported; undefined: it may not be read. */
 const reported = async (uid: number, headers: Record<string, string> = {}) => {
   const answers = await callAs(
     uid,
@@ -49,8 +52,8 @@ const reported = async (uid: number, headers: Record<string, string> = {}) => {
   );
 };
 
-describe('that a wrong answer is a code that is still to come', () => {
-  it('is said to root and to administrators about others, and not to the account itself', async () => {
+describe('that a wrong answer is a future code', () => {
+  it('is reported to root and to administrators about others, and not to the account itself', async () => {
     await typed('alice', 180);
     assert.deepEqual(await reported(uids.alice), [false, false, false, undefined]);
     assert.deepEqual(await reported(uids.bob), [true, true, true, false]);
@@ -65,7 +68,7 @@ describe('that a wrong answer is a code that is still to come', () => {
     assert.deepEqual(await reported(uids.alice), [true, true, true, undefined]);
   });
 
-  it('is no part of the stream of events but for those', async () => {
+  it('is in the stream of events only for those', async () => {
     const status = await createClient({ socket: rig.socket }).status();
     const admin = {
       auditFrom: async () => [{ ...refused('alice', 180), seq: 1 }],

@@ -5,7 +5,7 @@ import { limits } from '../../../daemon/limits.ts';
 import { type ControlRig, startControl } from '../../support/control-rig.ts';
 import { callers, knows, linkIn, outcomeOf, realms, withPassword } from '../../support/sign-ins.ts';
 
-/** Links and invites, while strangers use up the tries of names. */
+/** Sign-in links and invites, while strangers use up the attempts of names. */
 
 let rig: ControlRig;
 beforeEach(async () => {

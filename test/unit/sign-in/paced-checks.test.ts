@@ -16,7 +16,7 @@ class VirtualTime {
 
   async pass(): Promise<void> {
     for (;;) {
-      // Whatever follows from what has happened so far.
+      // Everything that follows from what has happened so far.
       await new Promise((resolve) => setImmediate(resolve));
       this.#timers.sort((a, b) => a.at - b.at);
       const next = this.#timers.shift();
@@ -36,7 +36,7 @@ interface One {
   readonly right?: boolean;
 }
 
-/** When each answer left, in the order in which they were asked for; they are asked for all at once. */
+/** When each answer was sent, in the order of the requests, which are made at once. */
 async function leaving(all: readonly One[], time = new VirtualTime()) {
   const checks = createPacedChecks(time);
   const began: number[] = [];
@@ -61,9 +61,9 @@ const { least } = limits.signInSlot;
 const account = { takes: 160 };
 const other = { takes: 3 };
 
-describe('checks of passwords', () => {
+describe('password verification', () => {
   for (const count of [1, 8, 24])
-    it(`leave at the same time for accounts and for names that are not, ${count} at once from one source`, async () => {
+    it(`ends at the same time for accounts and for other names, ${count} at once from one source`, async () => {
       const of = (one: One) =>
         leaving(Array.from({ length: count }, (_, n) => ({ ...one, name: `name ${n}` })));
       const [existing, missing] = [await of(account), await of(other)];
@@ -75,7 +75,7 @@ describe('checks of passwords', () => {
     });
 
   for (const count of [8, 64])
-    it(`leave at the same time from ${count} sources at once, mixed in any way`, async () => {
+    it(`ends at the same time from ${count} sources at once, mixed in any way`, async () => {
       const of = (isAccount: (n: number) => boolean) =>
         leaving(
           Array.from({ length: count }, (_, n) => ({
@@ -90,7 +90,7 @@ describe('checks of passwords', () => {
       assert.equal(left.filter((at) => at === least).length, limits.signInSlots.portal);
     });
 
-  it('of one name are one at a time, wherever they come from', async () => {
+  it('of one name is sequential, whatever the source', async () => {
     const of = (one: One) =>
       leaving(Array.from({ length: 8 }, (_, n) => ({ ...one, source: `source ${n}`, name: 'carol' })));
     const { left } = await of(account);
@@ -101,18 +101,18 @@ describe('checks of passwords', () => {
     );
   });
 
-  it('that take longer than their slot end on a beat, and make later slots longer for all', async () => {
+  it('that takes longer than its slot ends at a fixed interval, and extends later slots for all', async () => {
     const slow = { takes: 700, name: 'a' };
     const { left } = await leaving([slow, { ...other, name: 'b' }, { ...slow, name: 'c' }]);
     assert.deepEqual(left, [750, 750 + 1_250, 750 + 2_500]);
   });
 
-  it('give a right answer at once, and the next one its turn', async () => {
+  it('returns a right answer at once, and starts the next one', async () => {
     const { left, began } = await leaving([{ ...account, right: true }, other]);
     assert.deepEqual([left[0], began[1]], [account.takes, account.takes]);
   });
 
-  it('of other sources wait for one slot of a source that asks much', async () => {
+  it('of other sources waits for one slot of a source with many requests', async () => {
     const flood = Array.from({ length: 4 }, (_, source) =>
       Array.from({ length: limits.signInWaiting.own }, (_, n) => ({
         ...other,
@@ -124,7 +124,7 @@ describe('checks of passwords', () => {
     assert.ok((began.at(-1) ?? Number.POSITIVE_INFINITY) <= least);
   });
 
-  it('of who is verified wait for no stranger, and those of local users for neither', async () => {
+  it('of verified users waits for no stranger, and that of local users for neither', async () => {
     const flood = (lane: Lane) =>
       Array.from({ length: 100 }, (_, n) => ({ ...other, lane, source: `${lane} ${n}`, name: `${n}` }));
     for (const lane of ['verified', 'portal', 'local'] as const) {
@@ -134,7 +134,7 @@ describe('checks of passwords', () => {
     }
   });
 
-  it('are refused when too many wait, and the others keep their order', async () => {
+  it('is refused when too many wait, and the others keep their order', async () => {
     const { all, own } = limits.signInWaiting;
     const { portal } = limits.signInSlots;
     const one = await leaving(Array.from({ length: own + 2 }, () => ({ ...other, right: true })));
@@ -148,19 +148,19 @@ describe('checks of passwords', () => {
     assert.equal(many.left.at(-1), 'busy');
   });
 
-  it('that have waited too long are not begun', async () => {
+  it('is not started after too long a wait', async () => {
     const slow = Array.from({ length: 3 }, (_, n) => ({ takes: limits.signInWait, name: `${n}` }));
     const { left, began } = await leaving(slow);
     assert.equal(left[2], 'busy');
     assert.equal(began[2], undefined);
   });
 
-  it('never ask the helper more at a time than it answers', () => {
+  it('never sends the helper more at a time than it answers', () => {
     const slots = Object.values(limits.signInSlots).reduce((sum, each) => sum + each, 0);
     assert.ok(slots <= limits.passwordChecks);
   });
 
-  it('that fail leave as the others do', async () => {
+  it('that fails ends like the others', async () => {
     const time = new VirtualTime();
     const checks = createPacedChecks(time);
     const failing = checks

@@ -41,7 +41,7 @@ describe('a token of another account with the same uid', () => {
     );
   });
 
-  it('serves its own account', async () => {
+  it('is valid for its own account', async () => {
     const token = await tokenOfAlias();
     assert.equal((await changes(token, 'alias', uids.alice))[0], 'no-such-factor');
     assert.equal((await changes(token, 'alias', uids.portal))[0], 'no-such-factor');

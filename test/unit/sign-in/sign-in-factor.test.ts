@@ -37,7 +37,7 @@ const answer = (id: string, text: string, caller = callers.portal) =>
 const lock = async () => (await rig.store.get('alice'))?.lock;
 
 describe('a typed factor', () => {
-  it('is asked for by what the account has, and leads to a token', async () => {
+  it('is asked for if the account has it, and leads to a token', async () => {
     const { id, typed, key } = await begin('10.0.0.1');
     assert.deepEqual([typed, key], ['Verification code or recovery key', undefined]);
     const code = totp(seed);
@@ -53,7 +53,7 @@ describe('a typed factor', () => {
     assertSilent(rig, code, token.token, id, 'password of alice');
   });
 
-  it('is spent: not once more here, nor in a login', async () => {
+  it('is used: neither accepted again here, nor in a login', async () => {
     const code = totp(seed);
     done(await answer((await begin()).id, code));
     const { id } = await begin();
@@ -88,7 +88,7 @@ describe('a typed factor', () => {
     done(await answer((await begin()).id, code));
   });
 
-  it('that is wrong counts in the account, is asked for again, and says what can be typed', async () => {
+  it('that is wrong counts for the account, is asked for again, and names the accepted factors', async () => {
     const { id } = await begin();
     const step = asked(await answer(id, wrongTotp(seed)));
     assert.deepEqual([step.id, step.typed], [id, 'Verification code or recovery key']);
@@ -97,7 +97,7 @@ describe('a typed factor', () => {
     assert.deepEqual(await lock(), { codes: 0, any: 0 });
   });
 
-  it('three times ends it, with an event each, and the answer is held back', async () => {
+  it('wrong three times ends it, with an event each, and the answer is delayed', async () => {
     const { id } = await begin();
     for (const times of [1, 2]) asked(await answer(id, wrongKey.replaceAll('g', String(times + 1))));
     const began = performance.now();
@@ -111,7 +111,7 @@ describe('a typed factor', () => {
     assert.equal((await lock())?.any, 3);
   });
 
-  it('is taken three times at the most, all at once too', async () => {
+  it('is accepted three times at most, also concurrently', async () => {
     const { id } = await begin();
     const wrong = Array.from({ length: 10 }, (_, n) =>
       outcomeOf(answer(id, `${wrongKey.slice(0, -1)}${(n % 8) + 2}`)),
@@ -121,7 +121,7 @@ describe('a typed factor', () => {
     assert.equal((await lock())?.any, 3);
   });
 
-  it('locks as in a login, and what is locked is not asked', async () => {
+  it('locks as in a login, and locked kinds are not asked for', async () => {
     await rig.store.put('alice', { lock: { codes: 3, any: 9 } });
     const { id } = await begin();
     assert.match(await refusalOf(answer(id, wrongTotp(seed))), /locked/);
@@ -133,7 +133,7 @@ describe('a typed factor', () => {
     assert.deepEqual(trailOf(rig), ['login refused wrong', 'login refused locked']);
   });
 
-  it('of no shape that is in use is asked again, up to the usual number, and counts nowhere', async () => {
+  it('of unknown format is asked for again, up to the usual number, and counts as no failure', async () => {
     const { id } = await begin();
     for (const slip of ['password of alice', '']) {
       const { step } = await answer(id, slip);
@@ -144,42 +144,42 @@ describe('a typed factor', () => {
     assertSilent(rig, 'password of alice');
   });
 
-  it('at once in as many sign-ins as there may be lets one in', async () => {
+  it('in the maximum number of concurrent sign-ins is accepted once', async () => {
     const all = await Promise.all(Array.from({ length: limits.signInsPerAccount }, () => begin()));
     const code = totp(seed);
     const outcomes = await Promise.all(all.map(({ id }) => outcomeOf(answer(id, code))));
     assert.equal(outcomes.filter((outcome) => outcome === 'done').length, 1);
   });
 
-  it('is judged by fresh records: what was taken away meanwhile lets nobody in', async () => {
+  it('is verified against fresh records: a factor removed meanwhile is refused', async () => {
     const { id } = await begin();
     await rig.store.put('alice', { factors: [{ ...phone, enabled: false }] });
     assert.match(await refusalOf(answer(id, totp(seed))), /^sign-in-refused/);
     assert.equal(trailOf(rig).at(-1), 'login refused all-disabled');
   });
 
-  it('a store that cannot be written gives no token', async () => {
+  it('with a store that cannot be written gives no token', async () => {
     const { id } = await begin();
     rig.store.breakWrites('disk full');
     assert.equal(await outcomeOf(answer(id, totp(seed))), 'store-unwritable');
   });
 });
 
-describe('a sign-in that waits', () => {
-  it('is of who began it: another uid does not find it', async () => {
+describe('a pending sign-in', () => {
+  it('belongs to its client: another uid does not find it', async () => {
     const { id } = await begin();
     for (const caller of [callers.alice, callers.bob, callers.root])
       assert.equal(await outcomeOf(answer(id, totp(seed), caller)), 'no-such-sign-in');
     assert.equal((await answer(id, totp(seed))).step.kind, 'done');
   });
 
-  it('is answered once: what let in is over', async () => {
+  it('is answered once: a successful one has ended', async () => {
     const { id } = await begin();
     done(await answer(id, totp(seed)));
     assert.equal(await outcomeOf(answer(id, recoveryKeys[0] ?? '')), 'no-such-sign-in');
   });
 
-  it('is given up after its time, with one event', async () => {
+  it('ends after its time, with one event', async () => {
     const due: (() => void)[] = [];
     const real = globalThis.setTimeout;
     const mocked = mock.method(globalThis, 'setTimeout', (run: () => void, ms?: number) => {
@@ -195,7 +195,7 @@ describe('a sign-in that waits', () => {
     assert.deepEqual(trailOf(rig), ['login abandoned timed-out']);
   });
 
-  it('gives way to newer ones of its account; those of others stay', async () => {
+  it('is displaced by newer ones of its account; those of others stay', async () => {
     await rig.store.put('carol', { factors: [{ ...phone, id: 'dddd' }] });
     const other = asked(await rig.signIns.begin(callers.carol, withPassword('carol')));
     const all: string[] = [];
@@ -207,7 +207,7 @@ describe('a sign-in that waits', () => {
     assert.equal((await answer(other.id, totp(seed), callers.carol)).step.kind, 'done');
   });
 
-  it('raises no approval, wherever it was begun: nobody would wait for it', async () => {
+  it('creates no approval, wherever it was begun: no login would wait for it', async () => {
     await rig.store.put('alice', { factors: [phone, softKey().record] });
     await begin();
     await rig.signIns.begin(callers.alice, withPassword('alice'));
@@ -226,7 +226,7 @@ require = ["totp"]
   action = ${action}
 `;
   for (const action of ['"skip"', '{ remember = "15m" }'])
-    it(`${action} never lets a sign-in off`, async () => {
+    it(`${action} never exempts a sign-in`, async () => {
       rig.setConfig(rule(action));
       await createClient({ socket: rig.socket }).reload();
       done(await answer((await begin('10.0.0.1')).id, totp(seed)));
@@ -234,7 +234,7 @@ require = ["totp"]
       assert.deepEqual((await rig.store.get('alice'))?.grants, []);
     });
 
-  it('"refuse" holds for the address that the portal names, and where none is known', async () => {
+  it('"refuse" applies to the address that the portal reports, and to unknown ones', async () => {
     rig.setConfig(rule('"refuse"\n  from = ["10.0.0.66"]'));
     await createClient({ socket: rig.socket }).reload();
     const from = (source?: string) =>

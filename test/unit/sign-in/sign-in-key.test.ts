@@ -51,7 +51,7 @@ function signed(
 const answer = (id: string, body: SignInAnswerBody) => rig.signIns.answer(callers.portal, id, body);
 
 describe('a security key', () => {
-  it('is asked for as a browser needs it, with a challenge of this sign-in alone', async () => {
+  it("gets the request in the browser's format, with a challenge only for this sign-in", async () => {
     const [one, two] = [await begin(), await begin()];
     const { challenge, ...rest } = one.key;
     assert.equal(Buffer.from(challenge, 'base64url').length, 32);
@@ -65,7 +65,7 @@ describe('a security key', () => {
   });
 
   for (const algorithm of ['es256', 'eddsa', 'rs256'] as const)
-    it(`that signs with ${algorithm} lets in`, async () => {
+    it(`that signs with ${algorithm} is accepted`, async () => {
       key = softKey({}, algorithm);
       await rig.store.put('alice', { factors: [key.record] });
       const { id, key: question } = await begin();
@@ -74,7 +74,7 @@ describe('a security key', () => {
       assert.equal(rig.store.trail[0]?.factor?.id, 'w1');
     });
 
-  it('made for an AppID is asked by the extension, and lets in', async () => {
+  it('created for an AppID is requested by the extension, and accepted', async () => {
     const old = legacyKey(origin);
     await rig.store.put('alice', { factors: [old.record] });
     const { id, key: question } = await begin();
@@ -94,7 +94,7 @@ describe('a security key', () => {
     ['another relying party', { rpId: 'evil.example' }],
   ];
   for (const [what, changes] of wrong)
-    it(`with ${what} is refused, counts, and may be tried again`, async () => {
+    it(`with ${what} is refused, counts, and may be retried`, async () => {
       const { id, key: question } = await begin();
       const step = asked(await answer(id, signed(key, question, changes)));
       assert.equal(step.key?.challenge, question.challenge);
@@ -122,7 +122,7 @@ describe('a security key', () => {
     assert.deepEqual(trailOf(rig), ['login refused wrong']);
   });
 
-  it('answers the sign-in that asked, and no other', async () => {
+  it('answers only the sign-in that sent the challenge', async () => {
     const [one, two] = [await begin(), await begin()];
     const body = signed(key, one.key);
     assert.equal(await outcomeOf(answer(two.id, body)), 'factor');
@@ -130,7 +130,7 @@ describe('a security key', () => {
     assert.equal(await outcomeOf(answer(one.id, body)), 'no-such-sign-in');
   });
 
-  it('that counts backwards is refused: there may be a copy', async () => {
+  it('whose counter goes backwards is refused: it may have been cloned', async () => {
     await rig.store.put('alice', { factors: [{ ...key.record, counter: 9 }] });
     const { id, key: question } = await begin();
     assert.match((await refusalOrText(answer(id, signed(key, question)))) ?? '', /backwards/);

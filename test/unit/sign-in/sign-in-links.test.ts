@@ -21,7 +21,7 @@ import {
 } from '../../support/sign-ins.ts';
 import { phone, seed } from '../control/records.ts';
 
-/** What stands in the password's place: links of one's own, and invites. */
+/** Replacements of the password: sign-in links and invites. */
 
 let rig: ControlRig;
 beforeEach(async () => {
@@ -37,8 +37,8 @@ const open = (link: string, password?: string, caller = callers.portal, user = '
 const invited = async (user: string, withoutPassword: boolean): Promise<LinkView> =>
   createClient({ socket: rig.socket }).invite(user, withoutPassword);
 
-describe('a link of one’s own', () => {
-  it('leads to the portal, and stands for the password', async () => {
+describe('a sign-in link', () => {
+  it('leads to the portal, and replaces the password', async () => {
     const before = Date.now();
     const { link, url, expires } = await ownLink();
     assert.equal(url, `${origin}/sign-in#link=${link}`);
@@ -50,14 +50,14 @@ describe('a link of one’s own', () => {
     assertSilent(rig, link);
   });
 
-  it('is good once, both at once too', async () => {
+  it('is valid once, also for two concurrent uses', async () => {
     const { link } = await ownLink();
     const outcomes = await Promise.all([outcomeOf(open(link)), outcomeOf(open(link))]);
     assert.deepEqual(outcomes.sort(), ['done', 'sign-in-refused']);
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
   });
 
-  it('is good for ten minutes by a clock that is never set', async () => {
+  it('is valid for ten minutes by a monotonic clock', async () => {
     const [early, late] = [await ownLink(), await ownLink()];
     rig.clock.ahead += 86_400_000;
     rig.clock.mono += limits.linkDeadline - 1_000;
@@ -67,14 +67,14 @@ describe('a link of one’s own', () => {
     assert.equal(await outcomeOf(open(late.link)), 'sign-in-refused');
   });
 
-  it('is of its own uid: nobody else at this machine can use it', async () => {
+  it('belongs to its own uid: other users of this machine cannot use it', async () => {
     const { link } = await ownLink();
     assert.equal(await outcomeOf(open(link, undefined, callers.bob)), 'not-permitted');
     const again = await ownLink();
     assert.equal(await outcomeOf(open(again.link, undefined, callers.carol)), 'done');
   });
 
-  it('asks for a factor where there is one, when it is made and when it is used', async () => {
+  it('asks for a factor if there is one, when it is created and when it is used', async () => {
     await rig.store.put('carol', { factors: [phone] });
     const { id } = asked(await rig.signIns.begin(callers.carol, { user: 'carol', by: 'uid' }));
     const code = { kind: 'typed', answer: totp(seed) } as const;
@@ -82,7 +82,7 @@ describe('a link of one’s own', () => {
     asked(await open(link));
   });
 
-  it('is made only for an account that is known to have no password', async () => {
+  it('is created only for an account that is known to have no password', async () => {
     for (const [user, caller] of [
       ['alice', callers.alice],
       ['dave', { ...callers.alice, uid: people.dave }],
@@ -100,7 +100,7 @@ describe('a link of one’s own', () => {
     );
   });
 
-  it('gives an administrator with a password and no factor nothing by its uid', async () => {
+  it('gives an administrator with a password and no factor nothing through the uid', async () => {
     rig.passwords.without.delete('bob');
     const asked = rig.signIns.begin(callers.bob, { user: 'bob', by: 'uid' });
     assert.equal(await outcomeOf(asked), 'password-needed');
@@ -108,32 +108,32 @@ describe('a link of one’s own', () => {
     assert.equal(done(await rig.signIns.begin(callers.bob, withPassword('bob'))).person.admin, true);
   });
 
-  it('does not stand in for a password that was set after it was made', async () => {
+  it('does not replace a password that was set after it was created', async () => {
     const { link } = await ownLink();
     rig.passwords.without.delete('carol');
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
     assert.equal(await outcomeOf(open(link, 'password of carol')), 'sign-in-refused', 'it is used up');
   });
 
-  it('of root’s own needs no such thing, when it is made and when it is opened', async () => {
+  it('of root itself needs no such thing, when it is created and when it is opened', async () => {
     rig.names.people.set('grace', 0);
     const { link } = linkIn(await rig.signIns.begin(callers.root, { user: 'grace', by: 'uid' }));
     assert.equal(await outcomeOf(open(link)), 'done');
   });
 
-  it('is of a uid: another account that got the name is not let in by it', async () => {
+  it('belongs to a uid: another account that got the name cannot use it', async () => {
     const { link } = await ownLink();
     rig.names.people.set('carol', uids.carol + 100);
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
   });
 
-  it('whose account is gone lets nobody in', async () => {
+  it('of a deleted account is refused', async () => {
     const { link } = await ownLink();
     rig.names.people.delete('carol');
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
   });
 
-  it('of others stays, however many somebody makes', async () => {
+  it('of others stays, however many a user creates', async () => {
     const { link } = await ownLink();
     const bobs: string[] = [];
     for (let times = 0; times <= limits.linksPerAccount; times += 1)
@@ -142,7 +142,7 @@ describe('a link of one’s own', () => {
     assert.equal(await outcomeOf(open(link)), 'done');
   });
 
-  it('that is none is refused as a wrong password is', async () => {
+  it('that is invalid is refused like a wrong password', async () => {
     for (const link of ['', 'x', 'a.b', '.', 'Y2Fyb2w.', `${Buffer.from('carol').toString('base64url')}.x`])
       assert.equal(await outcomeOf(open(link, 'password of carol')), 'sign-in-refused', link);
     assert.deepEqual(rig.passwords.asked, []);
@@ -150,7 +150,7 @@ describe('a link of one’s own', () => {
 });
 
 describe('an invite', () => {
-  it('lets a new user add a first factor with the password, where the realm does not', async () => {
+  it('allows a new user to add a first factor with the password, if the realm does not', async () => {
     const { link, url } = await invited('alice', false);
     assert.equal(url, `${origin}/invite#${link}`);
     assert.equal(await outcomeOf(open(link)), 'password-needed');
@@ -166,13 +166,13 @@ describe('an invite', () => {
     assert.ok(!JSON.stringify(await rig.store.get('alice')).includes(link.split('.')[1] ?? '-'));
   });
 
-  it('says without a password when an administrator said so', async () => {
+  it('says that it needs no password if an administrator chose so', async () => {
     const { link } = await invited('alice', true);
     assert.equal(done(await open(link)).person.account, 'alice');
     assert.deepEqual(rig.passwords.asked, []);
   });
 
-  it('with a wrong password lets nobody in, and is not used up by a slip', async () => {
+  it('with a wrong password is refused, and is not used up by a typing slip', async () => {
     const { link } = await invited('alice', false);
     assert.equal(await outcomeOf(open(link, 'passwort of alice')), 'sign-in-refused');
     rig.passwords.verdict = 'busy';
@@ -181,7 +181,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link, 'password of alice')), 'done');
   });
 
-  it('that a session tries for another name uses up no tries of who has a session of that name', async () => {
+  it('tried by a session for another name uses up no attempts of sessions of that name', async () => {
     await invited('carol', false);
     const ofBob = done(await rig.signIns.begin(callers.portal, withPassword('bob'))).token.token;
     const ofCarol = done(await rig.signIns.begin(callers.portal, withPassword('carol'))).token.token;
@@ -203,7 +203,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, confirms, ofCarol)), 'done');
   });
 
-  it('guesses no more passwords than a name has tries, whatever name stands beside it, however it is written', async () => {
+  it('allows no more password guesses than a name has attempts, whatever name is given, however it is written', async () => {
     const { link: made } = await invited('alice', false);
     const [name = '', secret = ''] = made.split('.');
     const links = Array.from({ length: 14 }, (_, n) => `${name}${'='.repeat(n)}.${secret}`);
@@ -223,7 +223,7 @@ describe('an invite', () => {
   });
 
   for (const withoutPassword of [true, false])
-    it(`is good once, ten times at once too (${withoutPassword ? 'without' : 'with'} a password)`, async () => {
+    it(`is valid once, also for ten concurrent uses (${withoutPassword ? 'without' : 'with'} a password)`, async () => {
       const { link } = await invited('dave', withoutPassword);
       const password = withoutPassword ? undefined : 'password of dave';
       const outcomes = await Promise.all(Array.from({ length: 10 }, () => outcomeOf(open(link, password))));
@@ -232,7 +232,7 @@ describe('an invite', () => {
       assert.equal(await outcomeOf(open(link, password)), 'sign-in-refused');
     });
 
-  it('is good for a day', async () => {
+  it('is valid for a day', async () => {
     const { link } = await invited('dave', true);
     rig.clock.ahead += limits.inviteDeadline - 60_000;
     const { link: later } = await invited('erin', true);
@@ -241,7 +241,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(later)), 'sign-in-refused');
   });
 
-  it('counts for nothing while the clock stands before its making', async () => {
+  it('does not count while the clock is before its creation', async () => {
     const { link } = await invited('dave', true);
     rig.clock.ahead -= 60_000;
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
@@ -249,7 +249,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link)), 'done');
   });
 
-  it('is of one account: another name in front of its secret opens nothing', async () => {
+  it('belongs to one account: another name before its secret opens nothing', async () => {
     const { link } = await invited('dave', true);
     await invited('erin', true);
     const [, secret = ''] = link.split('.');
@@ -259,13 +259,13 @@ describe('an invite', () => {
     assert.equal(done(await open(link)).person.account, 'dave', 'that did not use it up');
   });
 
-  it('made again voids the one before', async () => {
+  it('created again voids the former one', async () => {
     const [before, after] = [await invited('dave', true), await invited('dave', true)];
     assert.equal(await outcomeOf(open(before.link)), 'sign-in-refused');
     assert.equal(await outcomeOf(open(after.link)), 'done');
   });
 
-  it('for somebody who has factors stands for the password, and for no factor', async () => {
+  it('for a user with factors replaces the password, and no factor', async () => {
     await rig.store.put('alice', { factors: [phone] });
     const { link } = await invited('alice', true);
     const { id } = asked(await open(link));
@@ -273,13 +273,13 @@ describe('an invite', () => {
     done(await rig.signIns.answer(callers.portal, id, { kind: 'typed', answer: totp(seed) }));
   });
 
-  it('does not open what a rule refuses', async () => {
+  it('does not override a rule that refuses', async () => {
     const { link } = await invited('frank', true);
     assert.equal(await outcomeOf(open(link)), 'sign-in-refused');
     assert.equal(trailOf(rig).at(-1), 'login refused rule-refuse');
   });
 
-  it('makes no administrator of whoever has it', async () => {
+  it('makes no user an administrator', async () => {
     rig.names.admins.add('dave');
     const { link } = await invited('dave', true);
     const { token, person } = done(await open(link));
@@ -287,7 +287,7 @@ describe('an invite', () => {
     assert.equal((await rig.tokens.holder(token.token))?.admin, false);
   });
 
-  it('a store that cannot be written uses up none, and lets nobody in', async () => {
+  it('is neither used up nor accepted if the store cannot be written', async () => {
     const { link } = await invited('dave', true);
     rig.store.breakWrites('disk full');
     assert.equal(await outcomeOf(open(link)), 'store-unwritable');
@@ -295,7 +295,7 @@ describe('an invite', () => {
     assert.equal(await outcomeOf(open(link)), 'done');
   });
 
-  it('is for the person that it was made for, and for nobody who has the name by now', async () => {
+  it('belongs to the user it was created for, and not to the new user of the name', async () => {
     const { link } = await invited('dave', true);
     const uid = rig.names.people.get('dave') ?? 0;
     rig.names.people.set('dave', uids.carol + 100);

@@ -7,7 +7,7 @@ import { type ControlRig, startControl, uids } from '../../support/control-rig.t
 import { knows, people, realms } from '../../support/sign-ins.ts';
 import { phone, seed } from '../control/records.ts';
 
-/** Sign-ins and tokens on the real socket, asked by processes that really run as those uids. */
+/** Sign-ins and tokens on the real socket, by processes that really run as those uids. */
 
 let rig: ControlRig;
 before(async () => {
@@ -48,8 +48,8 @@ const tokenIn = (answer: RawAnswer): string => {
 const tokenOf = async (user: string, uid: number) => tokenIn(await one(uid, signIn(user)));
 const newFactor = { kind: 'recovery', verify: true };
 
-describe('a person without root', () => {
-  it('changes its own factors with its token, and nobody else’s', async () => {
+describe('a user without root', () => {
+  it('changes its own factors with its token, and no others', async () => {
     const token = await tokenOf('carol', uids.carol);
     const answers = await callAs(uids.carol, rig.socket, [
       { method: 'POST', path: '/v1/users/carol/factors', body: JSON.stringify(newFactor) },
@@ -65,7 +65,7 @@ describe('a person without root', () => {
     await rig.store.put('carol', { factors: [] });
   });
 
-  it('cannot use the token of another, an administrator’s neither', async () => {
+  it("cannot use another user's token, nor an administrator’s", async () => {
     const bobs = await tokenOf('bob', uids.bob);
     const answers = await callAs(uids.carol, rig.socket, [
       withToken(bobs, 'POST', '/v1/users/carol/factors', newFactor),
@@ -75,12 +75,12 @@ describe('a person without root', () => {
     assert.deepEqual(answers.map(codeIn), ['token-needed', 'not-permitted', 'not-permitted']);
   });
 
-  it('signs in as itself alone', async () => {
+  it('signs in only as itself', async () => {
     assert.equal(codeIn(await one(uids.carol, signIn('alice'))), 'not-permitted');
     assert.equal(codeIn(await one(uids.bob, signIn('carol'))), 'not-permitted');
   });
 
-  it('as an administrator changes others’ factors, root’s never', async () => {
+  it('as an administrator changes others’ factors, except root’s', async () => {
     const token = await tokenOf('bob', uids.bob);
     const answers = await callAs(uids.bob, rig.socket, [
       { method: 'POST', path: '/v1/users/alice/invite', body: '{"withoutPassword":false}' },
@@ -95,7 +95,7 @@ describe('a person without root', () => {
     assert.deepEqual(answers.map(codeIn), ['token-needed', 'ok', denied, denied, 'ok', denied, denied]);
   });
 
-  it('as an administrator without the factor that is required is one for itself alone', async () => {
+  it('as an administrator without the required factor administers only its own account', async () => {
     rig.names.admins.add('dave');
     const token = await tokenOf('dave', people.dave);
     const answers = await callAs(people.dave, rig.socket, [
@@ -118,7 +118,7 @@ describe('a person without root', () => {
 });
 
 describe('the portal', () => {
-  it('does nothing of its own, and in a person’s name what that person may', async () => {
+  it('does nothing by itself, and as a user what that user may', async () => {
     const token = tokenIn(await one(uids.portal, signIn('carol')));
     const answers = await callAs(uids.portal, rig.socket, [
       { method: 'GET', path: '/v1/users/carol' },
@@ -155,7 +155,7 @@ describe('the portal', () => {
     assert.deepEqual(answers.map(codeIn), ['ok', 'token-needed']);
   });
 
-  it('ends a token: nobody can use it then, and no other ends', async () => {
+  it('ends a token: it becomes invalid, and no other does', async () => {
     const [one1, two] = [signIn('carol'), signIn('carol')];
     const [first, second] = (await callAs(uids.portal, rig.socket, [one1, two])).map(tokenIn);
     const answers = await callAs(uids.portal, rig.socket, [
@@ -167,7 +167,7 @@ describe('the portal', () => {
     assert.deepEqual(answers.map(codeIn), ['ok', 'token-needed', 'ok', 'ok']);
   });
 
-  it('does not find a sign-in that somebody else began', async () => {
+  it('does not find a sign-in that another client began', async () => {
     await rig.store.put('carol', { factors: [phone] });
     const begun = await one(uids.carol, signIn('carol'));
     assert.equal(stepIn(begun).kind, 'factor');
@@ -184,7 +184,7 @@ describe('the portal', () => {
 });
 
 describe('root', () => {
-  it('that shows a token is judged as its holder, and with one that is over as nobody', async () => {
+  it('that sends a token has the rights of its holder, and with an ended one none', async () => {
     const token = tokenIn(await one(uids.root, signIn('carol')));
     const codes = async () => [
       codeIn(await call(rig.socket, withToken(token, 'GET', '/v1/users/carol'))),
@@ -197,7 +197,7 @@ describe('root', () => {
     assert.equal(codeIn(await call(rig.socket, { method: 'GET', path: '/v1/users/alice' })), 'ok');
   });
 
-  it('with words that are no token is nobody either', async () => {
+  it('with a header that is not a token has none either', async () => {
     for (const authorization of ['', 'Bearer ', 'Basic eDp5', 'Bearer a b']) {
       const asked = { method: 'GET', path: '/v1/users', headers: { authorization } };
       assert.equal(codeIn(await call(rig.socket, asked)), 'token-needed', authorization);
@@ -206,7 +206,7 @@ describe('root', () => {
 });
 
 describe('a request', () => {
-  it('that is none gives away nothing of what it held', async () => {
+  it('that is invalid reveals nothing of its content', async () => {
     const bodies = [
       { user: 'carol', by: 'password', password: '' },
       { user: 'carol', by: 'password', password: 'hunter2', more: 1 },

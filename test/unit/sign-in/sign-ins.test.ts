@@ -17,7 +17,7 @@ import {
 } from '../../support/sign-ins.ts';
 import { phone } from '../control/records.ts';
 
-/** The first factor of a sign-in: who it is, and who may say so. */
+/** The first factor of a sign-in: which account, and which callers may verify it. */
 
 let rig: ControlRig;
 beforeEach(async () => {
@@ -31,7 +31,7 @@ const begin = (user: string, password?: string, caller = callers.portal) =>
   rig.signIns.begin(caller, withPassword(user, password));
 
 describe('a password', () => {
-  it('that is right is enough where nothing else is needed', async () => {
+  it('that is right is enough if nothing else is needed', async () => {
     const { person, token } = done(await begin('carol'));
     assert.deepEqual(person, { account: 'carol', uid: uids.carol, admin: false });
     assert.equal((await rig.tokens.holder(token.token))?.uid, uids.carol);
@@ -49,13 +49,13 @@ describe('a password', () => {
     );
   });
 
-  it('of somebody who may administer gives a token that does', async () => {
+  it('of an administrator gives a token of an administrator', async () => {
     const { person, token } = done(await begin('bob'));
     assert.equal(person.admin, true);
     assert.equal((await rig.tokens.holder(token.token))?.admin, true);
   });
 
-  it('that is wrong, a name that is none, a password that is none: one answer, on one beat', async () => {
+  it('that is wrong, a name without an account, an impossible password: one answer, at one interval', async () => {
     const times: number[] = [];
     const timed = async (user: string, password: string) => {
       const began = performance.now();
@@ -75,18 +75,18 @@ describe('a password', () => {
     for (const time of times) assert.ok(time >= limits.refusalBeat - 5 && time < 2 * limits.refusalBeat);
   });
 
-  it('is looked at for a name that is none too: PAM takes its time for both', async () => {
+  it('is verified for a name without an account too: PAM needs time for both', async () => {
     await Promise.all([refusalOf(begin('nobody', 'x')), refusalOf(begin('carol', 'x'))]);
     assert.deepEqual(rig.passwords.asked.map(([user]) => user).sort(), ['carol', 'nobody']);
   });
 
-  it('is asked of PAM by the canonical name, and so is everything after it', async () => {
+  it('is verified by PAM with the canonical name, which is used from then on', async () => {
     assert.equal(done(await begin('CAROL', 'password of carol')).person.account, 'carol');
     assert.deepEqual(rig.passwords.asked, [['carol', undefined]]);
     assert.equal(rig.store.trail[0]?.account, 'carol');
   });
 
-  it('that was wrong leaves one event, and nothing for a name that is none', async () => {
+  it('that was wrong leaves one event, and nothing for a name without an account', async () => {
     await Promise.all([refusalOf(begin('carol', 'secret-1')), refusalOf(begin('nobody', 'secret-2'))]);
     assert.deepEqual(trailOf(rig), ['login refused password-wrong']);
     const [event] = rig.store.trail;
@@ -103,18 +103,18 @@ describe('a password', () => {
     ['busy', 'password-unavailable'],
     ['failed', 'password-unavailable'],
   ] as const)
-    it(`that PAM calls ${verdict} signs nobody in, and says nothing of names that are not accounts`, async () => {
+    it(`for which PAM returns ${verdict} signs no one in, and reveals nothing of other names`, async () => {
       rig.passwords.verdict = verdict;
       assert.equal(await outcomeOf(begin('carol')), said);
       const ofOther = await refusalOf(begin('nobody'));
-      // That passwords cannot be checked depends on no name.
+      // A failing verification depends on no name.
       if (said === 'password-unavailable') assert.equal(ofOther, await refusalOf(begin('carol')));
       else assert.equal(ofOther, refusal);
       rig.store.trail.splice(1);
       assert.deepEqual(trailOf(rig), [`login error password-${verdict}`]);
     });
 
-  it('is not looked at while NSS cannot tell: nobody is let in, and no name is told', async () => {
+  it('is not verified while NSS fails: no sign-in succeeds, and no name is revealed', async () => {
     rig.names.away = true;
     assert.equal(await outcomeOf(begin('carol')), 'password-unavailable');
     assert.equal(await outcomeOf(begin('nobody')), 'password-unavailable');
@@ -122,19 +122,19 @@ describe('a password', () => {
   });
 });
 
-describe('who may sign in as whom', () => {
+describe('which caller may sign in which account', () => {
   it('the account itself, the portal and root', async () => {
     for (const caller of [callers.carol, callers.portal, callers.root])
       assert.equal(await outcomeOf(begin('carol', undefined, caller)), 'done');
   });
 
-  it('nobody else, an administrator neither; and no password is asked about', async () => {
+  it('no other user, including administrators; and no password is verified', async () => {
     const tries = [callers.alice, callers.bob].map((caller) => outcomeOf(begin('carol', undefined, caller)));
     assert.deepEqual(await Promise.all(tries), ['not-permitted', 'not-permitted']);
     assert.deepEqual(rig.passwords.asked, []);
   });
 
-  it('by uid alone only as oneself, and that gives a link and no token', async () => {
+  it('by uid only as oneself, which creates a link and no token', async () => {
     rig.passwords.without.add('carol');
     const by = (caller: Caller, user: string) => outcomeOf(rig.signIns.begin(caller, { user, by: 'uid' }));
     assert.equal(await by(callers.carol, 'carol'), 'link');
@@ -150,7 +150,7 @@ describe('tries', () => {
   const guess = (user: string, source: string) =>
     refusalOf(rig.signIns.begin(callers.portal, withPassword(user, 'wrong', source)));
 
-  it('of one name are counted wherever they come from, and a right password counts as one then', async () => {
+  it('of one name are counted from all sources, and a right password then counts as one too', async () => {
     await many(12, (n) => guess('carol', `10.0.0.${n}`));
     assert.equal(rig.passwords.asked.length, limits.unverifiedPerName.burst);
     const right = withPassword('carol', undefined, '10.0.1.1');
@@ -160,7 +160,7 @@ describe('tries', () => {
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, right)), 'done');
   });
 
-  it('from one source are counted whatever the names; the clock on the wall frees nobody', async () => {
+  it('from one source are counted whatever the names; setting the wall clock frees none', async () => {
     await many(32, (n) => guess(`nobody${n}`, '10.0.0.1'));
     assert.equal(rig.passwords.asked.length, limits.unverifiedPerSource.burst);
     rig.clock.ahead += 86_400_000;
@@ -170,7 +170,7 @@ describe('tries', () => {
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, elsewhere)), 'done');
   });
 
-  it('of strangers at one name are no obstacle to who signed in from there before, or has a session', async () => {
+  it('of strangers at one name do not affect users who signed in from there before, or have a session', async () => {
     const from = (source: string, token?: string) =>
       outcomeOf(rig.signIns.begin(callers.portal, withPassword('carol', undefined, source), token));
     const { token } = done(
@@ -185,7 +185,7 @@ describe('tries', () => {
     assert.equal(await from('10.0.1.5', 'made up'), 'sign-in-refused');
   });
 
-  it('from a familiar source are counted by themselves', async () => {
+  it('from a familiar source are counted separately', async () => {
     await rig.signIns.begin(callers.portal, withPassword('carol', undefined, '2001:db8::1'));
     await many(15, (n) => guess('carol', `2001:db8::${n + 2}`));
     assert.equal(rig.passwords.asked.length, 1 + limits.unverifiedPerName.burst);
@@ -193,7 +193,7 @@ describe('tries', () => {
     assert.equal(await outcomeOf(rig.signIns.begin(callers.portal, right)), 'done');
   });
 
-  it('never ask the helper more at a time than it answers, whoever asks', async () => {
+  it('never send the helper more at a time than it answers, whoever asks', async () => {
     await Promise.all([
       many(100, (n) => guess(`name ${n}`, `10.1.0.${n}`)),
       many(30, (n) => outcomeOf(rig.signIns.begin(callers.carol, withPassword('carol', `wrong ${n}`)))),
@@ -207,7 +207,7 @@ describe('tries', () => {
       assert.equal(await outcomeOf(begin('carol')), 'done');
   });
 
-  it('are of the uid where neither the portal nor root asks, whatever source it says', async () => {
+  it('belong to the uid unless the portal or root asks, whatever source it reports', async () => {
     const own = (n: number) => rig.signIns.begin(callers.carol, withPassword('carol', 'x', `10.0.0.${n}`));
     await many(limits.unverifiedPerName.burst, (n) => refusalOf(own(n)));
     assert.ok(rig.passwords.asked.every(([, source]) => source === undefined));
@@ -217,13 +217,13 @@ describe('tries', () => {
     assert.equal(await outcomeOf(begin('carol', undefined, callers.carol)), 'done');
   });
 
-  it('of a local user use up those of nobody else', async () => {
+  it('of a local user use up those of no other', async () => {
     await many(20, () => outcomeOf(begin('alice', 'x', callers.carol)));
     await rig.store.put('alice', { factors: [phone] });
     assert.equal(await outcomeOf(begin('alice')), 'factor');
   });
 
-  it('while passwords cannot be checked are none of the name', async () => {
+  it('while passwords cannot be verified do not count for the name', async () => {
     rig.passwords.verdict = 'busy';
     await many(12, (n) =>
       outcomeOf(rig.signIns.begin(callers.portal, withPassword('carol', 'x', `10.0.0.${n}`))),
@@ -232,7 +232,7 @@ describe('tries', () => {
     assert.equal(await outcomeOf(begin('carol')), 'done');
   });
 
-  it('for links of one uid have an end: nobody fills the trail', async () => {
+  it('for links of one uid are limited: no user fills the audit trail', async () => {
     rig.passwords.without.add('carol');
     const links = (count: number) =>
       many(count, () => outcomeOf(rig.signIns.begin(callers.carol, { user: 'carol', by: 'uid' })));
@@ -243,7 +243,7 @@ describe('tries', () => {
     assert.equal(await outcomeOf(begin('carol')), 'done', 'her password is another matter');
   });
 
-  it('the portal is believed a source: PAM hears it, and the event says it', async () => {
+  it("the portal's source is trusted: PAM gets it, and the event contains it", async () => {
     await guess('carol', '10.0.0.9');
     assert.deepEqual(rig.passwords.asked, [['carol', '10.0.0.9']]);
     assert.equal(rig.store.trail[0]?.source, '10.0.0.9');
@@ -253,7 +253,7 @@ describe('tries', () => {
 });
 
 describe('an account without a factor', () => {
-  it('may add its first one where the realm lets it, with the password alone', async () => {
+  it('may add its first one if the realm allows it, with only the password', async () => {
     for (const user of ['carol', 'dave', 'erin']) assert.equal(await outcomeOf(begin(user)), 'done', user);
     assert.deepEqual(
       trailOf(rig),
@@ -261,17 +261,17 @@ describe('an account without a factor', () => {
     );
   });
 
-  it('is refused where it does not, with one event', async () => {
+  it('is refused if the realm does not, with one event', async () => {
     assert.equal(await outcomeOf(begin('alice')), 'sign-in-refused');
     assert.deepEqual(trailOf(rig), ['login refused no-factor']);
   });
 
-  it('is refused by a rule as anybody is', async () => {
+  it('is refused by a rule like any other', async () => {
     assert.equal(await outcomeOf(begin('frank')), 'sign-in-refused');
     assert.deepEqual(trailOf(rig), ['login refused rule-refuse']);
   });
 
-  it('where one is required gets a token for itself alone, be it an administrator', async () => {
+  it('where one is required gets a token only for itself, even an administrator', async () => {
     rig.names.admins.add('dave');
     const { person, token } = done(await begin('dave'));
     assert.equal(person.admin, false);
@@ -285,7 +285,7 @@ describe('an account without a factor', () => {
     assert.deepEqual(trailOf(rig), ['login refused all-disabled']);
   });
 
-  it('gets no more for recovery keys that are used up, or for a bypass code that has ended', async () => {
+  it('gets no more for used-up recovery keys, or for an ended bypass code', async () => {
     rig.names.admins.add('dave');
     const salted = { keyId: 'k1', salt: 'AAAA' };
     const ended = {
@@ -313,7 +313,7 @@ describe('an account without a factor', () => {
     }
   });
 
-  it('is let off while the store cannot be written, and the log has the event', async () => {
+  it('is allowed while the store cannot be written, and the log has the event', async () => {
     rig.store.breakWrites('disk full');
     assert.equal(await outcomeOf(begin('carol')), 'done');
     assert.ok(rig.logged.some((line) => line.includes('first-factor')));

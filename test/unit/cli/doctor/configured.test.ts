@@ -5,7 +5,7 @@ import type { Finding } from '../../../../cli/doctor/contract.ts';
 import { examine } from '../../../../cli/doctor/examine.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 
-/** What a configuration names and the machine does not have. */
+/** Names in a configuration that the machine does not have. */
 
 const file = '/etc/sallyport/sallyport.toml';
 const withRealm = (lines: string): FakeMachine => {
@@ -23,7 +23,7 @@ async function look(machine: FakeMachine) {
 const bad = (findings: readonly Finding[]) => findings.flatMap((one) => (one.severity === 'ok' ? [] : [one]));
 
 describe('a configuration and its machine', () => {
-  test('a group that does not exist: file, line, what was meant, and whom it refuses', async () => {
+  test('a group that does not exist: file, line, what was meant, and which logins are refused', async () => {
     const { findings, refusing } = await look(withRealm('members = { groups = ["staf"] }\nrequire = "any"'));
     const [one, ...more] = bad(findings);
     assert.deepEqual([one?.id, more], ['realm.group-gone', []]);
@@ -36,7 +36,7 @@ describe('a configuration and its machine', () => {
     assert.deepEqual(refusing, [{ realm: 'staff', group: 'staf' }]);
   });
 
-  test('a source of NSS that does not answer: not known, and never "does not exist"', async () => {
+  test('a source of NSS that does not answer: unknown, and never "does not exist"', async () => {
     const machine = withRealm('members = { groups = ["remote"], users = ["carol"] }\nrequire = "any"');
     machine.silentSources.add('group').add('passwd');
     const { findings, refusing } = await look(machine);
@@ -51,7 +51,7 @@ describe('a configuration and its machine', () => {
     assert.equal(refusing.length, 1, 'it refuses all the same while it lasts');
   });
 
-  test('a group that does not exist, while all realms from there on observe, refuses nothing yet', async () => {
+  test('a group that does not exist, while all realms from there on are in observe mode, refuses nothing yet', async () => {
     const machine = withRealm('members = { groups = ["staf"] }\nrequire = "any"\nobserve = true');
     machine.configText = machine.configText?.replace('require = "none"', 'require = "none"\nobserve = true');
     const { findings, refusing } = await look(machine);
@@ -64,7 +64,7 @@ describe('a configuration and its machine', () => {
     assert.deepEqual((await look(machine)).refusing, [{ realm: 'staff', group: 'staf' }]);
   });
 
-  test('a service without a file, an account and an interface that are not there', async () => {
+  test('a service without a file, an account and an interface that do not exist', async () => {
     const machine = withRealm(
       'members = { users = ["alica"] }\nrequire = "any"\n[[realm.rule]]\nservices = ["ssh", "sallyport-portal"]\naction = "skip"',
     );
@@ -97,7 +97,7 @@ describe('a configuration and its machine', () => {
     );
   });
 
-  test('services that cannot be listed are not known', async () => {
+  test('services that cannot be listed are unknown', async () => {
     const machine = withRealm(
       'require = "any"\nmembers = { uids = ["1-2"] }\n[[realm.rule]]\nservices = ["ssh"]\naction = "skip"',
     );
@@ -108,7 +108,7 @@ describe('a configuration and its machine', () => {
     );
   });
 
-  test('below a directory of its own the portal needs no account', async () => {
+  test('in a private directory the portal needs no account', async () => {
     const machine = new FakeMachine();
     machine.accounts['sallyport-portal'] = undefined;
     assert.deepEqual(
@@ -136,7 +136,7 @@ describe('doctor', () => {
     ['guarded', true],
     ['not guarded', false],
   ] as const)
-    test(`has one finding for a group that does not exist, ${what}, and invites nobody`, async () => {
+    test(`has one finding for a group that does not exist, ${what}, and suggests no invite`, async () => {
       const machine = new FakeMachine();
       machine.configText = machine.configText?.replace('groups = ["staff"]', 'groups = ["staf"]');
       refusedForGroups(machine);
@@ -148,13 +148,13 @@ describe('doctor', () => {
       );
     });
 
-  test('names those who are refused where only sallyportd does not know the group', async () => {
+  test('names refused accounts only if sallyportd does not know the group', async () => {
     const machine = new FakeMachine();
     refusedForGroups(machine);
     assert.deepEqual(await idsOn(machine), ['member.unresolved']);
   });
 
-  test('says how to unlock a locked account while nothing is guarded', async () => {
+  test('says how to unlock a locked account while no service is protected', async () => {
     const machine = new FakeMachine();
     machine.stacks = { sshd: 'auth required pam_unix.so\n' };
     machine.explained = (user) =>

@@ -22,7 +22,7 @@ after(async () => {
 
 const kindOf = async (name: string) => (await realFiles.look(join(directory, name))).kind;
 
-test('what is there, what is not, and links as what they are', async () => {
+test('existing files, missing files, and links as links', async () => {
   const names = ['file', '.', 'link', 'socket', 'missing', 'file/below'];
   assert.deepEqual(await Promise.all(names.map(kindOf)), [
     ...['file', 'directory', 'link', 'socket', 'absent', 'absent'],
@@ -35,7 +35,7 @@ test('what is there, what is not, and links as what they are', async () => {
   assert.ok(space.kind === 'space' && space.bytes > 0 && space.free <= space.bytes);
 });
 
-test('programs: their status, none there, and one that does not end', async () => {
+test('programs: their status, missing ones, and one that does not end', async () => {
   assert.deepEqual(await runProgram(['sh', '-c', 'echo a; echo b >&2; exit 3'], 20_000), {
     ...{ status: 3, stdout: 'a\n', stderr: 'b\n' },
   });
@@ -45,7 +45,7 @@ test('programs: their status, none there, and one that does not end', async () =
   assert.equal((await runProgram(['sh', '-c', 'cat; echo $LC_ALL'], 20_000)).stdout, 'C\n');
 });
 
-test('sockets: somebody, nobody, nothing', async () => {
+test('sockets: with a listener, without one, and missing', async () => {
   assert.equal(await connectTo(join(directory, 'socket'), 20_000), 'accepts');
   assert.equal(await connectTo(join(directory, 'file'), 20_000), 'silent');
   assert.equal(await connectTo(join(directory, 'missing'), 20_000), 'absent');

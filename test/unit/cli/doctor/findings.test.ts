@@ -7,7 +7,7 @@ import { systemPaths } from '../../../../daemon/config/defaults.ts';
 import { day, FakeMachine, goodConfig, noon } from '../../../support/doctor-machine.ts';
 import { olderWayIn } from '../../../support/pam-stacks.ts';
 
-/** Every finding from both sides: there when something is broken, and absent on a machine where all is well. */
+/** Every finding from both sides: reported when something is broken, and absent on a machine without faults. */
 
 type Break = (machine: FakeMachine) => void;
 const is =
@@ -385,7 +385,7 @@ async function idsOn(machine: FakeMachine): Promise<readonly string[]> {
   );
 }
 
-test('on a good machine nothing is found, and every check says what it saw', async () => {
+test('on a machine without faults nothing is found, and every check reports what it examined', async () => {
   const examined = await examine(new FakeMachine());
   const wrong = examined.flatMap(({ findings }) => findings.filter(({ severity }) => severity !== 'ok'));
   assert.deepEqual(wrong, []);
@@ -397,10 +397,10 @@ test('on a good machine nothing is found, and every check says what it saw', asy
   assert.ok(complete(examined));
 });
 
-/** Found elsewhere: these take a check of their own. */
+/** Tested elsewhere: these need a check of their own. */
 const apart: ReadonlySet<FindingId> = new Set(['check-too-slow']);
 
-describe('broken, it is found', () => {
+describe('a fault is found', () => {
   for (const id of findingIds.filter((one) => !apart.has(one)))
     test(id, async () => {
       const machine = new FakeMachine();
@@ -409,7 +409,7 @@ describe('broken, it is found', () => {
     });
 });
 
-test('the portal reads its key by a group of its own or one that it is in, and passes the directories above', async () => {
+test('the portal reads its key through a group of its own or one that it is in, and enters the directories above', async () => {
   const machine = new FakeMachine();
   machine.change('/etc/sallyport/portal.key', { gid: 104 });
   machine.groups['104'] = 'ssl-cert:x:104:sallyport-portal';
@@ -420,7 +420,7 @@ test('the portal reads its key by a group of its own or one that it is in, and p
   assert.deepEqual(await idsOn(machine), ['portal.key-closed']);
 });
 
-test('a master key that sallyportd has taken over since it was changed is no finding', async () => {
+test('a master key that sallyportd read since it was changed is no finding', async () => {
   const machine = new FakeMachine();
   breaks['key.changed'](machine);
   assert.deepEqual(await idsOn(machine), ['key.changed']);
@@ -437,7 +437,7 @@ test('a master key that sallyportd has taken over since it was changed is no fin
   assert.deepEqual(await idsOn(machine), ['key.changed']);
 });
 
-test('an account that is another uid now is said to be, whatever a rule lets pass', async () => {
+test('an account with another uid is reported, whatever a rule allows', async () => {
   const machine = new FakeMachine();
   breaks['member.only-from'](machine);
   machine.explained = (user, service, from) =>
@@ -451,14 +451,14 @@ test('an account that is another uid now is said to be, whatever a rule lets pas
   assert.ok(!found.includes('member.only-from'), found.join(', '));
 });
 
-test('a socket that the module reaches by a link is the same one', async () => {
+test('a socket that the module reaches through a link is the same one', async () => {
   const machine = new FakeMachine();
   breaks['pam.other-socket'](machine);
   machine.links['/run/other/pam.sock'] = systemPaths.pamSocket;
   assert.deepEqual(await idsOn(machine), []);
 });
 
-test('while sallyportd is away that comes first, the rest is looked at, and nothing of its own is called good', async () => {
+test('a stopped sallyportd is reported first, the rest is checked, and nothing of it is reported as passed', async () => {
   const machine = new FakeMachine();
   machine.away();
   machine.change(systemPaths.masterKey, { mode: 0o644 });
@@ -479,8 +479,8 @@ test('while sallyportd is away that comes first, the rest is looked at, and noth
   }
 });
 
-describe('what cannot be seen', () => {
-  test('is never called good', async () => {
+describe('unreadable parts', () => {
+  test('are never reported as passed', async () => {
     const machine = new FakeMachine();
     machine.uid = 1000;
     machine.unseen = new Set(machine.things.keys());
@@ -501,7 +501,7 @@ describe('what cannot be seen', () => {
       );
   });
 
-  test('a check that throws or hangs is a finding, and the others are told', async () => {
+  test('a check that throws or hangs is a finding, and the others are reported', async () => {
     const bad = { id: 'bad', what: 'throws', run: () => Promise.reject(new Error('a defect')) };
     const slow = { id: 'slow', what: 'hangs', limit: 20, run: () => new Promise<never>(() => undefined) };
     const good = {

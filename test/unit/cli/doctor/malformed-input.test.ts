@@ -10,7 +10,7 @@ const text = fc.oneof(
   fc.string().map((words) => `Match User ${words}\nroot:${words}\nauth ${words}\n`),
 );
 
-test('whatever programs print and files hold, no check fails, and none that is blind calls it good', async () => {
+test('for any output of programs and content of files no check fails, and none reports unread parts as passed', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.dictionary(fc.constantFrom(...programs), fc.tuple(fc.integer({ min: 0, max: 3 }), text)),

@@ -20,8 +20,8 @@ async function found(machine: FakeMachine, most?: number): Promise<readonly Find
 const about = (findings: readonly Finding[], id: string) =>
   findings.find((one) => one.severity !== 'ok' && one.id === id);
 
-describe('who is looked at', () => {
-  test('root, people with a shell, whom realms name; of services those with a password alone', async () => {
+describe('examined accounts', () => {
+  test('root, users with a shell, names in realms; service accounts only with a password', async () => {
     const machine = new FakeMachine();
     machine.passwd = [
       ...['root:x:0:0::/root:/bin/bash', 'dave:x:1001:1001::/:/bin/sh', 'daemon:x:1:1::/:/usr/sbin/nologin'],
@@ -37,7 +37,7 @@ describe('who is looked at', () => {
     assert.deepEqual([...asked].sort(), ['alice', 'backup', 'bob', 'dave', 'root']);
   });
 
-  test('no more than there is room for, and it says so', async () => {
+  test('no more than the limit, which is reported', async () => {
     const machine = new FakeMachine();
     machine.statusNow = { ...machine.statusNow, store: { ...machine.statusNow.store, accounts: 500 } };
     const findings = await found(machine, 2);
@@ -48,7 +48,7 @@ describe('who is looked at', () => {
     );
   });
 
-  test('no longer than there is time for, and what was found until then is told', async () => {
+  test('no longer than the time limit, and findings until then are reported', async () => {
     const machine = new FakeMachine();
     const start = machine.time;
     machine.explained = () => {
@@ -62,8 +62,8 @@ describe('who is looked at', () => {
   });
 });
 
-describe('what is said', () => {
-  test('one finding for each reason and realm, all accounts in it, eight by name', async () => {
+describe('findings', () => {
+  test('one for each reason and realm, with all its accounts, eight by name', async () => {
     const machine = new FakeMachine();
     const names = Array.from({ length: 12 }, (_, index) => `user${index}`);
     machine.groups.staff = `staff:x:50:${names.join(',')}`;
@@ -79,7 +79,7 @@ describe('what is said', () => {
     );
   });
 
-  test('services are named where it is not all of them', async () => {
+  test('services are named if not all are affected', async () => {
     const machine = new FakeMachine();
     machine.explained = (user, service) =>
       user === 'alice' && service === 'sudo' ? { decision: 'refused', why: 'no-accepted-factor' } : {};
@@ -89,7 +89,7 @@ describe('what is said', () => {
     );
   });
 
-  test('root, whom sshd shuts out by itself, lacks nothing there', async () => {
+  test('root, whom sshd refuses by itself, lacks nothing there', async () => {
     const machine = new FakeMachine();
     machine.stacks = { sshd: machine.stacks.sshd ?? '' };
     machine.explained = (user) => (user === 'root' ? { decision: 'refused', why: 'no-factor' } : {});
@@ -98,7 +98,7 @@ describe('what is said', () => {
     assert.equal(about(await found(machine), 'member.no-factor'), undefined);
   });
 
-  test('an account that is gone is no finding; a daemon that goes away meanwhile is one', async () => {
+  test('a deleted account is no finding; a daemon that stops meanwhile is one', async () => {
     const machine = new FakeMachine();
     machine.explained = (user) => (user === 'bob' ? new ControlError('no-such-account', 'gone') : {});
     assert.ok((await found(machine)).every(({ severity }) => severity === 'ok'));
@@ -106,7 +106,7 @@ describe('what is said', () => {
     assert.ok(about(await found(machine), 'check-failed') !== undefined);
   });
 
-  test('somebody else than root hears of themselves, and that the others were not seen', async () => {
+  test('users other than root get their own, and a note that the others were not checked', async () => {
     const machine = new FakeMachine();
     machine.uid = 1000;
     machine.user = 'alice';
@@ -118,7 +118,7 @@ describe('what is said', () => {
   });
 });
 
-describe('names that a directory makes up', () => {
+describe('invalid names from a directory service', () => {
   const forged = 'eve\n  DANGER   all is lost  [root.no-way-in]';
   const strange = [forged, '\x1b[2J\x1b[31mmallory', 'x'.repeat(10_240), '\x9b1mjohn'];
   const hostile = (members: readonly string[]): FakeMachine => {
@@ -143,7 +143,7 @@ describe('names that a directory makes up', () => {
     return output.text();
   };
 
-  test('sallyportd is asked about none that no account can have, and about all others', async () => {
+  test('sallyportd is asked only about possible account names', async () => {
     const machine = hostile([...strange, 'carol']);
     const asked = new Set<string>();
     machine.explained = (user) => {
@@ -163,7 +163,7 @@ describe('names that a directory makes up', () => {
     assert.equal(about(findings, 'check-failed'), undefined);
   });
 
-  test('forge no line, steer no terminal and fill no screen', async () => {
+  test('forge no line, control no terminal and fill no screen', async () => {
     const text = await screen(hostile([...strange, 'carol']));
     assert.match(text, /eve\\u\{a\} {2}DANGER/);
     assert.doesNotMatch(text, /^ +DANGER/m);
@@ -171,7 +171,7 @@ describe('names that a directory makes up', () => {
     assert.ok(text.length < 2_000, String(text.length));
   });
 
-  test('a group of which getent prints nothing is not called empty, and its members not looked at', async () => {
+  test('a group for which getent prints nothing is not called empty, and its members are not examined', async () => {
     const machine = new FakeMachine();
     machine.commands['getent -- group staff'] = { status: 0, stdout: '' };
     const findings = await found(machine);

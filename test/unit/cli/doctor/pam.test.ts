@@ -4,7 +4,7 @@ import { examine } from '../../../../cli/doctor/examine.ts';
 import { FakeMachine } from '../../../support/doctor-machine.ts';
 import { olderWayIn } from '../../../support/pam-stacks.ts';
 
-describe('a service that libpam refuses is found, though nothing protects it', () => {
+describe('a service that libpam refuses is found, though no service is protected', () => {
   const cases: Readonly<Record<string, string>> = {
     'an include that is gone': '@include common-auth\n',
     'an account part that is gone': 'auth required pam_unix.so\naccount include system-auth\n',
@@ -27,7 +27,7 @@ describe('a service that libpam refuses is found, though nothing protects it', (
       });
 });
 
-test('a line for the console in a shared file is one finding, with every service but login', async () => {
+test('a line for the console in a shared file is one finding, with every service except login', async () => {
   const machine = new FakeMachine();
   machine.stacks['common-auth'] = `auth requisite pam_unix.so\n${olderWayIn}auth required pam_permit.so\n`;
   for (const service of ['login', 'su', 'sudo']) machine.stacks[service] = '@include common-auth\n';

@@ -22,15 +22,15 @@ const evaluated = (lines: readonly string[], about: Partial<Parameters<typeof ch
     ...about,
   }).map(({ id }) => id);
 
-describe('ways in, as sshd resolves them', () => {
-  test('host names matter where a rule names networks', () => {
+describe('login methods, as sshd resolves them', () => {
+  test('host names matter if a rule names networks', () => {
     const about = { namesNetworks: true };
     assert.ok(evaluated(['usedns yes'], about).includes('sshd.host-names'));
     assert.ok(!evaluated(['usedns no'], about).includes('sshd.host-names'));
     assert.ok(!evaluated(['usedns yes']).includes('sshd.host-names'));
   });
 
-  test('every list of methods must come by PAM', () => {
+  test('every list of methods must include PAM', () => {
     const on = ['kbdinteractiveauthentication yes', 'passwordauthentication no'];
     const cases: readonly (readonly [string, readonly string[]])[] = [
       ['publickey,keyboard-interactive:pam', []],
@@ -45,7 +45,7 @@ describe('ways in, as sshd resolves them', () => {
     assert.deepEqual(evaluated([...on, 'pubkeyauthentication no', 'authenticationmethods any']), []);
   });
 
-  test('the stack of one way with the settings of another', () => {
+  test('the stack of one method with the settings of another', () => {
     const on = ['kbdinteractiveauthentication yes', 'passwordauthentication no'];
     const methods = (text: string) => [...on, `authenticationmethods ${text}`];
     const both = 'publickey,keyboard-interactive:pam';
@@ -53,13 +53,13 @@ describe('ways in, as sshd resolves them', () => {
     const key = { wantsKey: true };
     assert.deepEqual(evaluated(methods(both), password), ['sshd.key-and-password']);
     assert.deepEqual(evaluated(methods('keyboard-interactive:pam'), password), []);
-    // Either way in: who has no key types the password.
+    // Either method: users without a key type the password.
     assert.deepEqual(evaluated(methods(`${both} keyboard-interactive:pam`), password), []);
     assert.deepEqual(evaluated(methods(both), key), []);
     assert.deepEqual(evaluated(methods('keyboard-interactive:pam'), key), ['sshd.key-not-asked']);
   });
 
-  test('a stack that asks once takes the password method, one that asks twice does not', () => {
+  test('a stack that prompts once may use the password method, one that prompts twice may not', () => {
     const password = [
       'kbdinteractiveauthentication no',
       'passwordauthentication yes',
@@ -69,7 +69,7 @@ describe('ways in, as sshd resolves them', () => {
     assert.deepEqual(evaluated(password), ['sshd.no-conversation']);
   });
 
-  test('root by key alone, where a key alone will not do', () => {
+  test('root with only a key, if a key is not enough', () => {
     const lines = [
       ...['kbdinteractiveauthentication yes', 'authenticationmethods publickey,keyboard-interactive:pam'],
       'permitrootlogin without-password',
@@ -83,7 +83,7 @@ describe('ways in, as sshd resolves them', () => {
     );
   });
 
-  test('methods that are not named are those that are on', () => {
+  test('methods that are not named are those that are enabled', () => {
     assert.deepEqual(methodLists(settings('authenticationmethods any', 'gssapiauthentication yes')), [
       ['publickey'],
       ['gssapi-with-mic'],
@@ -91,14 +91,14 @@ describe('ways in, as sshd resolves them', () => {
   });
 });
 
-describe('whom Match blocks speak of', () => {
-  test('names and networks, in whatever spelling; patterns name nobody', () => {
+describe('accounts in Match blocks', () => {
+  test('names and networks, in any spelling; patterns name none', () => {
     const text =
       'Match User bob,!eve,ad* Address 10.0.0.0/8\n  PermitTTY no\n\tmatch group=sftp\nMatch all\n';
     assert.deepEqual(matchNames([text]), { users: ['bob'], groups: ['sftp'], addresses: ['10.0.0.0/8'] });
   });
 
-  test('they are asked for, from inside and outside', async () => {
+  test('they are examined, from inside and outside', async () => {
     const machine = new FakeMachine();
     machine.change(
       '/etc/ssh/sshd_config',
@@ -116,7 +116,7 @@ describe('whom Match blocks speak of', () => {
   });
 });
 
-test('whoever needs no second factor over ssh loses none by a way past it', async () => {
+test('accounts that need no second factor over ssh lose none by a method that bypasses it', async () => {
   const machine = new FakeMachine();
   machine.sshd = machine.sshd.replace(/^authenticationmethods .*$/m, 'authenticationmethods any');
   machine.explained = () => ({ decision: 'not-needed', why: 'no-factor' });

@@ -9,7 +9,7 @@ import { runInProcess } from '../../../support/cli-in-process.ts';
 import { type ControlRig, startControl } from '../../../support/control-rig.ts';
 import { fob, grant, paper, phone } from '../../control/records.ts';
 
-/** Scripts read times in one form, whichever command writes them. */
+/** Scripts read times in one format, whichever command writes them. */
 
 const config = `
 
@@ -54,7 +54,7 @@ before(async () => {
 });
 after(() => rig.close());
 
-/** Times that each prints, by their path: all that may be there. */
+/** Times that each command prints, by their path: all that may occur. */
 const printed: Readonly<
   Record<string, { readonly words: readonly string[]; readonly times: readonly string[] }>
 > = {
@@ -88,7 +88,7 @@ const printed: Readonly<
   'pam show': { words: [], times: [] },
 };
 
-/** They need a daemon with a store on a disk, or a password; what they print is typed like the rest. */
+/** They need a daemon with a store on a disk, or a password; their output has the same types. */
 const elsewhere = [
   'audit verify',
   'backup',
@@ -99,7 +99,7 @@ const elsewhere = [
   'portal link',
 ];
 
-/** Paths and values of all that is no object. */
+/** Paths and values of everything that is not an object. */
 function leavesOf(value: unknown, path = ''): readonly (readonly [string, unknown])[] {
   if (Array.isArray(value)) return value.flatMap((each) => leavesOf(each, path));
   if (typeof value !== 'object' || value === null) return [[path, value]];
@@ -135,7 +135,7 @@ describe('JSON', () => {
       }
     });
 
-  test('of every command that has --json it is known what times it prints', () => {
+  test('the times of every command with --json are listed here', () => {
     const { program } = programOf(noWorld);
     const named = (command: Command, path: string): readonly string[] => [
       ...(command.options.some(({ long }) => long === '--json') ? [path] : []),
@@ -150,13 +150,13 @@ describe('JSON', () => {
   });
 });
 
-test('a pipe has the same form', async () => {
+test('a pipe has the same format', async () => {
   const { out } = await runInProcess(['--config', rig.configFile, 'factor', 'list', 'alice']);
   assert.match(out.split('\t')[4] ?? '', iso);
   assert.equal(parseDate(out.split('\t')[4] ?? ''), phone.created);
 });
 
-test('only what is named is a time; what cannot be one stays', () => {
+test('only listed values are times; impossible values stay unchanged', () => {
   const value = { at: 0, many: [{ at: 1e12, seq: 1e12 }], none: null, text: 'x', far: 9e15 };
   assert.deepEqual(
     withTimes(value, { at: 'time', many: { at: 'time' }, none: 'time', text: 'time', far: 'time' }),

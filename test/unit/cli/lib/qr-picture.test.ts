@@ -4,7 +4,7 @@ import { cliMain } from '../../../support/cli-child.ts';
 import { type ControlRig, startControl } from '../../../support/control-rig.ts';
 import { Screen, type Theme, themes } from '../../../support/screen-picture.ts';
 
-/** `factor add totp` on real terminals: what is on the screen when it asks for the code. */
+/** `factor add totp` on real terminals: the screen when it asks for the code. */
 
 let rig: ControlRig;
 before(async () => {
@@ -46,7 +46,7 @@ describe('the QR code of the command', () => {
     [200, 50],
     [45, 24],
   ] as const)
-    it(`is read at ${columns}x${rows}, with the secret and the question on the screen`, async () => {
+    it(`can be scanned at ${columns}x${rows}, with the secret and the prompt on the screen`, async () => {
       const seen = await seenAt(columns, rows);
       for (const theme of Object.keys(themes) as Theme[]) isRead(seen, theme);
       assert.match(seen.text, /Scan this/);
@@ -56,19 +56,19 @@ describe('the QR code of the command', () => {
     [40, 24],
     [80, 20],
   ] as const)
-    it(`has no room at ${columns}x${rows}: the secret and a sentence`, async () => {
+    it(`has no space at ${columns}x${rows}: the secret and a sentence`, async () => {
       const { text } = await seenAt(columns, rows);
       assert.doesNotMatch(text, /[█▀▄]/);
       assert.match(text.replace(/\n/g, ' '), /too small for a QR code/);
       assert.match(text, secret);
     });
 
-  it('without colours is read on dark and on light terminals alike', async () => {
+  it('without colours can be scanned on dark and on light terminals alike', async () => {
     const seen = await seenAt(80, 24, { NO_COLOR: '1' });
     for (const theme of Object.keys(themes) as Theme[]) isRead(seen, theme);
   });
 
-  it('is not drawn where the locale has no blocks: the secret and a sentence', async () => {
+  it('is not drawn if the locale has no block characters: the secret and a sentence', async () => {
     for (const environment of [{ LC_ALL: 'C' }, { LC_ALL: '', LC_CTYPE: 'C', LANG: 'C.UTF-8' }]) {
       const { text } = await seenAt(80, 24, environment);
       assert.doesNotMatch(text, /[^\x20-\x7e\n]/);

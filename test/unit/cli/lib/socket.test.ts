@@ -16,17 +16,17 @@ const written = (name: string, text: string) => {
   return file;
 };
 
-test('the file says where the daemon listens', () => {
+test("the file determines the daemon's socket", () => {
   assert.equal(controlSocket(written('a', '[paths]\ncontrol_socket = "/x/y.sock"\n')), '/x/y.sock');
 });
 
-test('also a file that is bad elsewhere, or no TOML any more', () => {
+test('also a file that is invalid elsewhere, or not TOML any more', () => {
   const line = 'control_socket = "/x/y.sock"  # there';
   assert.equal(controlSocket(written('b', `[paths]\n${line}\n[[realm]]\nnonsense = 1\n`)), '/x/y.sock');
   assert.equal(controlSocket(written('c', `[paths]\n${line}\n[[realm]\n`)), '/x/y.sock');
 });
 
-test('a file that says nothing means the usual place, below --root the one beside it', () => {
+test('a file without the setting means the default, below --root the one beside it', () => {
   assert.equal(controlSocket(written('d', '')), '/run/sallyport/control.sock');
   assert.equal(
     controlSocket(written('e', '[paths]\ncontrol_socket = "relative"\n')),
@@ -35,7 +35,7 @@ test('a file that says nothing means the usual place, below --root the one besid
   assert.equal(controlSocket(written('etc/sallyport.toml', '')), join(directory, 'run/control.sock'));
 });
 
-test('a file that is named and cannot be read is an error', () => {
+test('a named file that cannot be read is an error', () => {
   assert.throws(
     () => controlSocket(join(directory, 'none')),
     (error: unknown) => error instanceof CliError && error.code === 'config-unreadable',

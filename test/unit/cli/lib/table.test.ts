@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { widthOf, wordsOf, wrapped } from '../../../../cli/lib/columns.ts';
 import { createTable, factLines } from '../../../../cli/lib/table.ts';
 
-/** What a terminal of so many columns shows. */
+/** The display of a terminal with the given width. */
 function shown(columns: number, titles: readonly string[], ...batches: (readonly string[])[][]): string[] {
   const lines: string[] = [];
   const line = (text: string) => void lines.push(text);
@@ -25,7 +25,7 @@ test('a table that fits has a line for each row', () => {
   ]);
 });
 
-test('cells that are too long go on below, at blanks and behind commas', () => {
+test('cells that are too long are wrapped, at spaces and after commas', () => {
   assert.deepEqual(shown(50, titles, [alice, bob]), [
     'USER   FACTORS           LAST LOGIN        ACCOUNT',
     'alice  totp,recovery     2025-03-01        exists',
@@ -34,7 +34,7 @@ test('cells that are too long go on below, at blanks and behind commas', () => {
   ]);
 });
 
-test('where the words do not stand beside each other each row is a block, without what is empty', () => {
+test('if columns do not fit side by side each row is a block, without empty fields', () => {
   assert.deepEqual(shown(30, titles, [alice, bob]), [
     'USER: alice',
     '  FACTORS: totp,recovery',
@@ -47,7 +47,7 @@ test('where the words do not stand beside each other each row is a block, withou
   ]);
 });
 
-test('a row with a word that is longer than its column is a block between the others', () => {
+test('a row with a word longer than its column is a block between the others', () => {
   const long = 'somebody.with.a.long.name@department.corp.example';
   const lines = shown(50, titles, [alice, [long, 'totp', '2025-03-01 09:30:00', 'exists']]);
   assert.match(lines[0] ?? '', /^USER /);
@@ -59,7 +59,7 @@ test('a row with a word that is longer than its column is a block between the ot
   ]);
 });
 
-test('a link is in one piece, whatever the width', () => {
+test('a link is unbroken, whatever the width', () => {
   const link = `https://portal.corp.example/invite#${'x'.repeat(60)}`;
   for (const columns of [20, 40, 80, 200])
     assert.ok(
@@ -69,7 +69,7 @@ test('a link is in one piece, whatever the width', () => {
     );
 });
 
-test('a table that grows keeps its columns, and has a new heading when its words need wider ones', () => {
+test('a table that grows keeps its columns, and has a new heading when they widen', () => {
   const one = ['alice', 'totp', '-', 'exists'];
   const lines = shown(80, titles, [one], [one], [['a-longer-name', 'totp', '-', 'exists']]);
   const headings = lines.filter((line) => line.startsWith('USER '));
@@ -81,7 +81,7 @@ test('a table without rows has its heading', () => {
   assert.deepEqual(shown(80, titles, []), ['USER  FACTORS  LAST LOGIN  ACCOUNT']);
 });
 
-test('a mark in a column without a title stands before what it marks', () => {
+test('a mark in a column without a title precedes what it marks', () => {
   const rows = [['>>', 'auth required pam_sallyport.so', '/etc/pam.d/sshd:3']];
   assert.deepEqual(shown(30, ['', 'LINE', 'PLACE'], rows), [
     '>> LINE: auth required',
@@ -90,7 +90,7 @@ test('a mark in a column without a title stands before what it marks', () => {
   ]);
 });
 
-test('letters of two columns are counted as two, marks as none', () => {
+test('letters of two columns count as two, combining marks as none', () => {
   assert.deepEqual(['Zoë', 'Zoe\u0308', '名前', 'a'].map(widthOf), [3, 3, 4, 1]);
 });
 
@@ -98,7 +98,7 @@ const word = fc.stringMatching(/^[a-z0-9名]{1,24}$/);
 const cell = fc.array(word, { maxLength: 6 }).map((words) => words.join(' ') || '-');
 const rowsOf4 = fc.array(fc.tuple(cell, cell, cell, cell), { maxLength: 8 });
 
-test('whatever the cells: no line is wider than the terminal but for one word, and no word is missing or broken', () => {
+test('for any cells: no line is wider than the terminal except for one word, and no word is missing or broken', () => {
   fc.assert(
     fc.property(rowsOf4, fc.integer({ min: 20, max: 160 }), (rows, columns) => {
       const lines = shown(columns, ['A', 'B', 'C D', 'E'], rows);
@@ -112,7 +112,7 @@ test('whatever the cells: no line is wider than the terminal but for one word, a
   );
 });
 
-test('facts stand beside their names, and below them where there is no room', () => {
+test('facts are beside their names, or below them without space', () => {
   const plain = (text: string) => text;
   const facts = [
     ['user', 'alice'],
@@ -131,6 +131,6 @@ test('facts stand beside their names, and below them where there is no room', ()
   ]);
 });
 
-test('wrapping keeps what a line begins with', () => {
+test('wrapping keeps the beginning of a line', () => {
   assert.deepEqual(wrapped('  one two three', 9), ['  one two', '  three']);
 });

@@ -5,17 +5,17 @@ import { isoLocal, parseSince, withHint } from '../../../../cli/lib/time.ts';
 
 const nasty = 'a\x1b[2J\r\n\tb\x7f\x9b1m\u202ec\u2028\u200d\ud800\u{e0001}';
 
-test('nothing that steers a terminal is printed', () => {
+test('no control sequence is printed', () => {
   const shown = printable(nasty);
   assert.match(shown, /^[\x20-\x7e]+$/);
   assert.ok(shown.startsWith('a\\u{1b}[2J\\u{d}\\u{a}\\u{9}b\\u{7f}\\u{9b}1m\\u{202e}c'));
 });
 
-test('other people’s letters stay as they are', () => {
+test('letters of other scripts are unchanged', () => {
   for (const name of ['Zoë', 'CORP\\user', '名前', 'user@corp.example']) assert.equal(printable(name), name);
 });
 
-test('JSON steers no terminal either, and says the same', () => {
+test('JSON contains no control sequence either, and the same data', () => {
   const value = { [nasty]: [nasty, 'Zoë 名'] };
   const text = printableJson(value);
   assert.doesNotMatch(text, /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u);
@@ -30,7 +30,7 @@ test('times are local, with the offset, and read back as the same moment', () =>
   }
 });
 
-test('hints say how far away, both ways', () => {
+test('hints say how far away, in both directions', () => {
   const now = 1_700_000_000_000;
   const hint = (distance: number) => withHint(now + distance, now).replace(/^[^(]*/, '');
   assert.equal(hint(0), '(now)');
@@ -40,7 +40,7 @@ test('hints say how far away, both ways', () => {
   assert.equal(hint(2 * 86_400_000), '(in 2 d)');
 });
 
-test('since: a length of time or a date, and nothing else', () => {
+test('since: a duration or a date, and nothing else', () => {
   const now = 1_700_000_000_000;
   assert.equal(parseSince('90s', now), now - 90_000);
   assert.equal(parseSince('30m', now), now - 1_800_000);

@@ -33,7 +33,7 @@ function recorded(plan: Plan): Recorded {
 
 const textsOf = (files: PamFiles) =>
   Object.fromEntries(files.names().map((name) => [name, files.read(name)?.text]));
-/** Files that are gone are gone from the list too. */
+/** Deleted files are removed from the list too. */
 function applied(
   texts: Readonly<Record<string, string>>,
   changes: readonly FileChange[],
@@ -89,14 +89,14 @@ for (const [name, services] of cases)
         assert.equal(plan.files.at(-1), own, 'what makes the others count comes last');
       });
 
-      it(`${service} comes back byte for byte, with the record and without`, () => {
+      it(`${service} is restored byte for byte, with the record and without`, () => {
         const plan = planEnable(files, service, stack);
         const changed = applied(texts, plan.files);
         for (const past of [[recorded(plan)], []])
           assert.deepEqual(applied(changed, planDisable(memoryFiles(changed), service, past)), texts);
       });
 
-      it(`${service} comes back with what others wrote meanwhile`, () => {
+      it(`${service} is restored with what others wrote meanwhile`, () => {
         const plan = planEnable(files, service, stack);
         const changed = applied(texts, plan.files);
         const edited = { ...changed, [service]: `# first\n${changed[service]}# last\n` };
@@ -110,7 +110,7 @@ for (const [name, services] of cases)
       assert.deepEqual(planEnable(plan.after, 'sudo', 'sallyport-sudo').files, []);
     });
 
-    it('guards a program by all its names, and lets go of all', () => {
+    it('protects a program under all its names, and releases all', () => {
       const plan = planProgram(files, 'sudo', 'sallyport-sudo');
       for (const one of ['sudo', 'sudo-i'].filter((one) => files.read(one) !== undefined)) {
         assert.ok(guards(readStack(plan.after, one, 'auth')), one);
@@ -123,13 +123,13 @@ for (const [name, services] of cases)
       assert.deepEqual(back, texts);
     });
 
-    it('guards the other name of a program that asks already by one', () => {
+    it('protects the other name of a program that asks already under one', () => {
       const first = planEnable(files, 'sudo', 'sallyport-sudo');
       const { after } = planProgram(first.after, 'sudo', 'sallyport-sudo');
       if (files.read('sudo-i') !== undefined) assert.ok(guards(readStack(after, 'sudo-i', 'auth')));
     });
 
-    it('says whom a change reaches', () => {
+    it('reports which services a change affects', () => {
       assert.deepEqual(planEnable(files, 'su', 'sallyport-su').services, ['su', 'su-l']);
     });
 
@@ -148,8 +148,8 @@ for (const [name, services] of cases)
     });
   });
 
-describe('passwords from elsewhere', () => {
-  it('are asked on Debian by the line that was there, which ends a wrong one', () => {
+describe('passwords from other sources', () => {
+  it('are verified on Debian by the original line, which ends on a wrong one', () => {
     const texts = {
       ...distribution('debian-12'),
       'common-auth': `auth [success=2 default=ignore] pam_unix.so nullok
@@ -167,7 +167,7 @@ auth required pam_permit.so
     );
   });
 
-  it('are no reason to ask nobody: on Fedora nothing is changed', () => {
+  it('are no reason to skip the password: on Fedora nothing is changed', () => {
     for (const service of ['sshd', 'sudo', 'login'])
       assert.throws(
         () => planEnable(memoryFiles(distribution('fedora-sssd')), service, `sallyport-${service}`),
@@ -176,7 +176,7 @@ auth required pam_permit.so
   });
 });
 
-describe('what no command can change', () => {
+describe('stacks that no command can change', () => {
   const debian = distribution('debian-12');
   const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
     [
@@ -197,14 +197,14 @@ describe('what no command can change', () => {
       );
     });
 
-  it('a line of the module that somebody wrote', () => {
+  it('a line of the module written by an administrator', () => {
     const texts = { ...debian, ftp: '@include common-auth\nauth required pam_sallyport.so\n' };
     assert.throws(() => planDisable(memoryFiles(texts), 'ftp', []), /runs \/etc\/pam\.d\/ftp:2/);
   });
 });
 
 describe('a service of the vendor’s directory', () => {
-  it('gets a file of /etc, which is gone afterwards', () => {
+  it('gets a file in /etc, which is removed afterwards', () => {
     const texts = distribution('debian-12');
     const vendor = { path: '/usr/lib/pam.d/polkit-1', text: '@include common-auth\n' };
     const plain = memoryFiles(texts);
@@ -223,7 +223,7 @@ describe('a service of the vendor’s directory', () => {
 
 describe('a diff', () => {
   const lines = fc.array(fc.constantFrom('a', 'b', 'c', '', 'd'), { maxLength: 12 });
-  it('says what `patch` needs to make one file of the other', async () => {
+  it('contains what `patch` needs to make one file of the other', async () => {
     await fc.assert(
       fc.asyncProperty(lines, lines, fc.boolean(), async (before, after, ended) => {
         const [was, now] = [before, after].map(
@@ -246,7 +246,7 @@ describe('a diff', () => {
     );
   });
 
-  it('counts the lines of a file that comes, goes or has one line as `diff -u` does', async () => {
+  it('counts the lines of a file that is created, removed or has one line as `diff -u` does', async () => {
     const texts: readonly (readonly [string | undefined, string | undefined])[] = [
       [undefined, 'a\nb\n'],
       ['a\n', undefined],
@@ -263,8 +263,8 @@ describe('a diff', () => {
   });
 });
 
-describe('what a service no longer comes by', () => {
-  it('is told though the ready stack has a module of the same name', () => {
+describe('modules that a service no longer runs', () => {
+  it('are reported though the ready stack has a module of the same name', () => {
     const files = memoryFiles({
       'common-auth':
         'auth requisite pam_succeed_if.so user notingroup banned\nauth requisite pam_unix.so\nauth required pam_permit.so\n',
@@ -278,14 +278,14 @@ describe('what a service no longer comes by', () => {
   });
 });
 
-describe("root's way in as earlier releases shipped it", () => {
+describe("root's console fallback of earlier releases", () => {
   const debian = distribution('debian-12');
   const older = `auth requisite pam_unix.so\n${olderWayIn}auth required pam_permit.so\n`;
   const codesOf = (files: PamFiles, service: string) => checkService(files, service).map(({ code }) => code);
   const inPlace = (text: string, target: string) =>
     text.replace(/^@include common-auth$/m, `@include ${target}`);
 
-  it('is bound to login in the ready stack that is installed, and edits stay', () => {
+  it('is bound to login in the installed ready stack, and edits stay', () => {
     const edited = older.replace('tty1:', 'tty1:ttyAMA0:');
     const files = memoryFiles({
       ...debian,
@@ -304,7 +304,7 @@ describe("root's way in as earlier releases shipped it", () => {
     assert.deepEqual(planEnable(plan.after, 'login', 'sallyport-login').files, []);
   });
 
-  it('gives a service that it opened by common-auth a stack of its own, under all names of the program', () => {
+  it('gives a service that it affected through common-auth a separate stack, under all names of the program', () => {
     const files = memoryFiles({ ...debian, 'common-auth': older });
     for (const [service, names] of [
       ['su', ['su', 'su-l']],

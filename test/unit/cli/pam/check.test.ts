@@ -41,7 +41,7 @@ describe('every shipped stack', () => {
     });
 });
 
-describe("root's way in", () => {
+describe("root's console fallback", () => {
   const behind = (condition: string) =>
     `${password}${olderWayIn.replace(/uid = 0 .*$/m, condition)}${permit}`;
   const console = 'rhost !~ ?* tty in tty1:/dev/ttyS0';
@@ -66,7 +66,7 @@ describe("root's way in", () => {
       assert.deepEqual(codes(behind(condition), service), expected === undefined ? [] : [expected]));
 });
 
-describe('what is wrong in a stack', () => {
+describe('faults in a stack', () => {
   const cases: readonly (readonly [string, string, readonly FindingCode[]])[] = [
     ['nothing, behind Debian’s common-auth', `${debian}${ours}${permit}`, []],
     ['nothing, where the module is not there', debian, []],
@@ -178,7 +178,7 @@ describe('what is wrong in a stack', () => {
   mkdirSync(join(stacks.directory, 'directory'));
   for (const [name, text, expected] of cases) it(`${name}`, () => assert.deepEqual(codes(text), expected));
 
-  it('is said with the line that is to blame', () => {
+  it('are reported with the responsible line', () => {
     stacks.write('service', `auth include @/fedora\n${ours}${permit}`);
     const found = checkService(stacks.files, 'service').find(({ code }) => code === 'skipped');
     assert.deepEqual(found?.place, { file: `${stacks.directory}/fedora`, line: 2 });

@@ -64,7 +64,7 @@ describe("sshd's configuration with drop-ins that are not written yet", () => {
     });
 });
 
-describe('a way in over ssh', () => {
+describe('a login method over ssh', () => {
   const base = ['usepam yes', 'permitrootlogin prohibit-password', 'pubkeyauthentication yes'];
   const both = ['kbdinteractiveauthentication yes', 'passwordauthentication yes'];
   const methods = (text: string) => ['kbdinteractiveauthentication yes', `authenticationmethods ${text}`];
@@ -141,7 +141,7 @@ describe('a way in over ssh', () => {
       assert.equal(login.obstacle, expected);
     });
 
-  it('past PAM is said', () => {
+  it('that bypasses PAM is reported', () => {
     const text = [...base, ...methods(`publickey ${code}`)].join('\n');
     const resolved = { settings: readSettings(text), text };
     assert.ok(overSsh(resolved, stackOf('sallyport-sshd'), alice, () => true).pastPam);
@@ -149,8 +149,8 @@ describe('a way in over ssh', () => {
   });
 });
 
-describe('a way through a stack without sshd', () => {
-  it('wants the password, and what sallyportd says; root comes by no line of its own', () => {
+describe('a stack simulated without sshd', () => {
+  it('needs the password, and the decision of sallyportd; root has no separate line', () => {
     const su = stackOf('su');
     assert.ok(throughPam(su, alice));
     assert.ok(!throughPam(su, { ...alice, password: false }));
@@ -184,7 +184,7 @@ describe('logins of the last 30 days', () => {
     return bytes;
   };
 
-  it('are those of wtmp, with the address of the newest; rubbish is none', () => {
+  it('are those of wtmp, with the newest address; garbage is ignored', () => {
     const file = join(place, 'wtmp');
     const records = [
       record(7, 'alice', '192.0.2.7', 20),

@@ -11,7 +11,7 @@ import { fc } from '../../../support/property.ts';
 const stacks = new Stacks();
 const permit = 'auth required pam_permit.so\n';
 
-/** What is said of each is what libpam itself does with it. */
+/** The description of each is what libpam itself does with it. */
 const written: Readonly<Record<string, string>> = {
   'one line': permit,
   'upper case': 'AUTH Required pam_permit.so\n',
@@ -96,12 +96,12 @@ describe('a stack', () => {
   symlinkSync('none', join(stacks.directory, 'nowhere'));
 
   for (const [name, text] of Object.entries(written))
-    it(`is told as libpam takes it: ${name}`, () => {
+    it(`is read as libpam reads it: ${name}`, () => {
       stacks.write('service', text);
       assert.equal(stacks.reported('service'), stacks.libpam('service'));
     });
 
-  it('is refused where versions of libpam differ', () => {
+  it('is refused if versions of libpam differ', () => {
     for (const text of [
       'auth required \\\n# c\n pam_permit.so\n',
       'auth required pam_permit.so \\\n\nauth required pam_deny.so\n',
@@ -121,7 +121,7 @@ describe('a stack', () => {
     }
   });
 
-  it('takes "other" for a phase that it says nothing of, and for that alone', () => {
+  it('uses "other" only for a phase that it does not configure', () => {
     const own = new Stacks();
     own.write('other', 'auth required pam_deny.so\naccount required pam_permit.so\n');
     own.write('service', 'account required pam_deny.so\n');
@@ -157,7 +157,7 @@ describe('a stack', () => {
       })
       .map((lines) => lines.join(''));
 
-  it('of any lines, includes and substacks ends as libpam ends it', () => {
+  it('of any lines, includes and substacks ends as in libpam', () => {
     fc.assert(
       fc.property(file('first'), file('second'), file(), (service, first, second) => {
         stacks.write('second', second);
@@ -178,7 +178,7 @@ describe('a stack', () => {
   });
 });
 
-describe('what reads what', () => {
+describe('what includes what', () => {
   const own = new Stacks();
   own.write('common', permit);
   own.write('su', 'auth sufficient pam_rootok.so\n@include @/common\n');
@@ -186,7 +186,7 @@ describe('what reads what', () => {
   own.write('cron', 'account required pam_permit.so\n');
   own.write('su.dpkg-old', '@include @/common\n');
 
-  it('is told with the way that led there', () => {
+  it('is reported with the path of includes', () => {
     const lines = readStack(own.files, 'su-l', 'auth').entries;
     assert.deepEqual(
       lines.map(({ line, via }) =>
@@ -203,7 +203,7 @@ describe('what reads what', () => {
     );
   });
 
-  it('is told the other way round: whom a change reaches', () => {
+  it('is reported in reverse: the services that a change affects', () => {
     assert.deepEqual(servicesReaching(own.files, `${own.directory}/common`), ['common', 'su', 'su-l']);
     assert.deepEqual(servicesReaching(own.files, `${own.directory}/su`), ['su', 'su-l']);
   });

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { projectRoot } from '../../../support/project.ts';
 
-/** The script that puts a change back, in a directory of its own. */
+/** The rollback script, in a separate directory. */
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-revert-'));
 after(() => rmSync(directory, { recursive: true }));
 const thisBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
@@ -47,8 +47,8 @@ function onTrial(notes: Readonly<Record<string, string>>) {
   return { path: (name: string) => join(place, name), revert };
 }
 
-describe('what puts a change back', () => {
-  it('goes behind a link, as the change did, and leaves the link', () => {
+describe('the rollback', () => {
+  it('follows a link, as the change did, and keeps the link', () => {
     const { path, revert } = onTrial({});
     writeFileSync(path('behind/system-auth'), 'new\n');
     symlinkSync('../behind/system-auth', path('pam.d/sshd'));
@@ -59,7 +59,7 @@ describe('what puts a change back', () => {
     assert.equal(existsSync(path('behind/.sallyport-1.new')), false);
   });
 
-  // Under systemd it would be the sshd of this machine that is told.
+  // Under systemd it would reload the sshd of this machine.
   const skip = existsSync('/run/systemd/system');
   for (const [when, boot, reported] of [
     ['while the machine runs on', thisBoot, true],
@@ -81,7 +81,7 @@ describe('what puts a change back', () => {
       writeFileSync(path('pid'), `${sshd.pid}\n`);
       writeFileSync(path('records/try/reload'), `${path('pid')}\n`);
       revert('due');
-      // Of two signals that wait the kernel delivers either first.
+      // Of two pending signals the kernel delivers either first.
       if (!reported) sshd.kill('SIGTERM');
       const [status] = await ended;
       assert.equal(readFileSync(path('pam.d/sshd'), 'utf8'), 'old\n');

@@ -40,7 +40,7 @@ function shown(columns: number | undefined): string {
   return text;
 }
 
-test('a terminal gets no "-" before a line of PAM, where it has a meaning, and no word is broken', () => {
+test('a terminal gets no "-" before a line of PAM, where it has a meaning, and no broken word', () => {
   assert.equal(
     shown(80),
     [

@@ -12,8 +12,8 @@ import { projectRoot } from '../../../support/project.ts';
 const settings = (text: string) =>
   new Map(text.split('; ').map((one) => one.split(/ (.*)/s) as [string, string]));
 
-describe('what comes before the code in sshd', () => {
-  it('is what sshd takes today, where that is one thing', () => {
+describe('the factor before the code in sshd', () => {
+  it('is what sshd requires today, if that is one thing', () => {
     const cases: readonly (readonly [string, string | undefined])[] = [
       [
         'passwordauthentication no; kbdinteractiveauthentication no; pubkeyauthentication yes',
@@ -40,7 +40,7 @@ describe('a drop-in', () => {
     const pairs = [...text.matchAll(/^([A-Z]\w+) (.*)$/gm)].map(
       (match) => [`${match[1]}`.toLowerCase(), `${match[2]}`] as const,
     );
-    it(`${name} is in force when sshd says the same of each of its lines`, () => {
+    it(`${name} is active when sshd reports each of its lines`, () => {
       assert.ok(pairs.length >= 4);
       assert.deepEqual(disagreements(text, new Map(pairs)), []);
       for (const [keyword, value] of pairs) {
@@ -72,12 +72,12 @@ describe('names', () => {
       assert.ok(!isServiceName(name), name);
   });
 
-  it('of shared files are no services', () => {
+  it('of shared files are not services', () => {
     for (const name of ['common-auth', 'system-auth', 'password-auth', 'postlogin', 'sallyport-sshd'])
       assert.ok(!isService(name));
   });
 
-  it('of stacks are with or without what all begin with', () => {
+  it('of stacks are with or without the common prefix', () => {
     const known = ['sallyport-sudo', 'sallyport-one-prompt'];
     assert.equal(stackFor('ftp', 'one-prompt', known), 'sallyport-one-prompt');
     assert.equal(stackFor('ftp', 'sallyport-sudo', known), 'sallyport-sudo');
@@ -103,7 +103,7 @@ describe('a length of time', () => {
       assert.throws(() => read(text), /from 5s to 1d/, text);
   });
 
-  it('is told in the largest unit that fits', () => {
+  it('is printed in the largest unit that fits', () => {
     for (const [seconds, text] of [
       [0, '0 s'],
       [59.9, '59 s'],

@@ -55,11 +55,11 @@ const errors = (texts: Texts, service: string) =>
 for (const name of ['debian-12', 'debian-13', 'fedora'])
   describe(`with the files of ${name}`, () => {
     const before = distribution(name);
-    // Where other sources than pam_unix are asked, the one-prompt stack is written by hand.
+    // If other sources than pam_unix are used, the one-prompt stack is written by hand.
     for (const [from, to] of pairs.filter(
       (pair) => name !== 'fedora' || !pair.includes('sallyport-one-prompt'),
     ))
-      it(`sshd goes from ${from} to ${to} in one change, and back to what was there first`, () => {
+      it(`sshd changes from ${from} to ${to} in one change, and back to the original`, () => {
         const first = planProgram(memoryFiles(before), 'sshd', from);
         let past = recorded([], first);
         const one = applied(before, first.files);
@@ -67,7 +67,7 @@ for (const name of ['debian-12', 'debian-13', 'fedora'])
         assert.equal(second.from, from);
         past = recorded(past, second);
         const two = applied(one, second.files);
-        // What the second way alone would have made: nothing of the first is left.
+        // What the second method would have created: nothing of the first is left.
         assert.deepEqual(two, applied(before, planProgram(memoryFiles(before), 'sshd', to).files));
         assert.deepEqual(errors(two, 'sshd'), []);
         assert.ok(pathOf(to) in two && !(pathOf(from) in two));
@@ -82,7 +82,7 @@ for (const name of ['debian-12', 'debian-13', 'fedora'])
         assert.deepEqual(applied(three, planDisable(memoryFiles(three), 'sshd', all)), before);
       });
 
-    it('other services go from one stack to another too', () => {
+    it('other services change from one stack to another too', () => {
       const first = planProgram(memoryFiles(before), 'sudo', 'sallyport-sudo');
       const one = applied(before, first.files);
       const past = recorded([], first);
@@ -93,12 +93,12 @@ for (const name of ['debian-12', 'debian-13', 'fedora'])
     });
   });
 
-describe('what stands in the way', () => {
+describe('obstacles', () => {
   const before = distribution('debian-12');
   const including = (target: string) =>
     (before.sshd ?? '').replace(/^@include common-auth$/m, `@include ${target}`);
 
-  it('drop-ins of both ways: the other one goes, and nothing else', () => {
+  it('drop-ins of both methods: the other one is removed, and nothing else', () => {
     const first = applied(before, planProgram(memoryFiles(before), 'sshd', 'sallyport-sshd').files);
     const half = {
       ...first,
@@ -112,7 +112,7 @@ describe('what stands in the way', () => {
     assert.deepEqual(applied(half, plan.files), first);
   });
 
-  it('a shared file that asks for the password goes with a password, and gives way to a key', () => {
+  it('a shared file that asks for the password is replaced with a password, and removed with a key', () => {
     const profile = `auth requisite pam_unix.so\n${olderWayIn}auth required pam_permit.so\n`;
     const shared = { ...before, 'common-auth': profile.replace('quiet', 'quiet service = login') };
     const password = planProgram(memoryFiles(shared), 'sshd', 'sallyport-sshd');
@@ -125,7 +125,7 @@ describe('what stands in the way', () => {
     assert.deepEqual(errors(key, 'sshd'), []);
   });
 
-  it('a stack that somebody has written gives way, is kept, and comes back', () => {
+  it('a stack written by an administrator is replaced, kept, and restored', () => {
     const mine = 'auth requisite pam_unix.so\nauth requisite pam_sallyport.so\nauth required pam_permit.so\n';
     const own = { ...before, sshd: including('sallyport-mine'), 'sallyport-mine': mine };
     const plan = planProgram(memoryFiles(own), 'sshd', 'sallyport-sshd-key');

@@ -20,8 +20,8 @@ const directory = mkdtempSync(join(tmpdir(), 'sallyport-write-'));
 after(() => rmSync(directory, { recursive: true }));
 const path = (name: string) => join(directory, name);
 
-describe('a file that decides who may log in', () => {
-  it('keeps its mode and owner, and is another file on disk', () => {
+describe('a file that controls logins', () => {
+  it('keeps its mode and owner, and is a new file on disk', () => {
     writeFileSync(path('sshd'), 'old\n');
     chmodSync(path('sshd'), 0o640);
     chownSync(path('sshd'), 0, 3000);
@@ -33,12 +33,12 @@ describe('a file that decides who may log in', () => {
     assert.notEqual(now.ino, before.ino);
   });
 
-  it('is root’s and readable where it is new', () => {
+  it('belongs to root and is readable if it is new', () => {
     writeAtomically(path('fresh'), 'text');
     assert.equal(statSync(path('fresh')).mode & 0o7777, 0o644);
   });
 
-  it('stays a link where it is one', () => {
+  it('stays a link if it is one', () => {
     writeFileSync(path('behind'), 'old');
     symlinkSync('behind', path('link'));
     writeAtomically(path('link'), 'new');
@@ -46,13 +46,13 @@ describe('a file that decides who may log in', () => {
     assert.equal(readFileSync(path('behind'), 'utf8'), 'new');
   });
 
-  it('holds every byte as it was', () => {
+  it('keeps every byte', () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     writeAtomically(path('bytes'), bytes.toString('latin1'));
     assert.deepEqual(readFileSync(path('bytes')), bytes);
   });
 
-  it('leaves nothing beside it, and may be gone already', () => {
+  it('leaves no other file, and may be removed already', () => {
     removeDurably(path('fresh'));
     removeDurably(path('fresh'));
     assert.deepEqual(
