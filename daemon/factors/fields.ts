@@ -48,6 +48,16 @@ export const algorithmNames: Readonly<Record<OtpFields['algorithm'], string>> = 
 /** Only after a restore or repair: codes above the last-used counter may have been used too. */
 export const resyncRequired = v.exactOptional(v.literal(true));
 
+/** What lockout, policy and the audit trail need to know of devices that show or type codes, and of security keys. */
+export const typedCodeTraits = {
+  countsAsCode: true,
+  liftsCodeLock: false,
+  isIssued: false,
+  isSingle: false,
+  runsOut: false,
+} as const;
+export const securityKeyTraits = { ...typedCodeTraits, countsAsCode: false } as const;
+
 export const credentialFields = {
   /** Base64url, as WebAuthn writes it; of a U2F key its handle. */
   credentialId: v.pipe(text, v.regex(/^[A-Za-z0-9_-]+$/)),

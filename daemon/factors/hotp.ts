@@ -12,6 +12,7 @@ import {
   requestSecret,
   resyncRequired,
   resyncText,
+  typedCodeTraits,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 import { checkSeed, hasSecret, newSecret, noCurrentCode, otherSettings } from './seed.ts';
@@ -59,7 +60,7 @@ export const hotp: FactorKind<HotpRecord, Infer<typeof portable>, typeof request
   schema,
   words: { name: 'HOTP', answer: 'verification code' },
   satisfies: 'totp',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: typedCodeTraits,
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
   restored(record, { same }) {

@@ -5,7 +5,7 @@ import type { AnyRecord } from './answer.ts';
 import type { FactorKind, RealmTerms } from './contract.ts';
 import type { SshSkKey } from './encodings/ssh-key.ts';
 import { fingerprintOf, keyTypes, readSshSkKey } from './encodings/ssh-key.ts';
-import { base64, factorBase, type Infer } from './fields.ts';
+import { base64, factorBase, type Infer, securityKeyTraits } from './fields.ts';
 
 const schema = v.strictObject({
   ...factorBase,
@@ -32,7 +32,7 @@ export const sshSk: FactorKind<SshSkRecord, never, typeof request, 'none'> = {
   schema,
   words: { name: 'SSH key', answer: 'SSH security key' },
   satisfies: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: securityKeyTraits,
   usable: () => true,
   // It never reports its model.
   notAllowed: (_record, { webauthn: { models } }) => (models === undefined ? undefined : 'cannot be used'),

@@ -16,6 +16,7 @@ import {
   portableOtp,
   requestSecret,
   time,
+  typedCodeTraits,
 } from './fields.ts';
 import { codeAt, sameCode } from './otp.ts';
 import { checkSeed, hasSecret, newSecret, noCurrentCode, otherSettings } from './seed.ts';
@@ -83,7 +84,7 @@ export const totp: FactorKind<TotpRecord, PortableTotp, typeof request, 'code'> 
   schema,
   words: { name: 'TOTP', answer: 'verification code' },
   satisfies: 'totp',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: typedCodeTraits,
   usable: () => true,
   answerFormats: ({ digits }) => [{ kind: 'code', digits }],
   verify,

@@ -20,6 +20,7 @@ import {
   portableBase,
   portableCredential,
   requestSecret,
+  securityKeyTraits,
   text,
 } from './fields.ts';
 
@@ -63,7 +64,7 @@ export const u2f: FactorKind<U2fRecord, Infer<typeof portable>, typeof request, 
   schema,
   words: { name: 'U2F key', answer: 'security key' },
   satisfies: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: securityKeyTraits,
   usable: () => true,
   // It never reported its model.
   notAllowed: (_record, { webauthn: { models } }) =>

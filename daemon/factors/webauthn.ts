@@ -19,6 +19,7 @@ import {
   type Infer,
   portableBase,
   portableCredential,
+  securityKeyTraits,
   text,
 } from './fields.ts';
 
@@ -57,7 +58,7 @@ export const webauthn: FactorKind<WebauthnRecord, Infer<typeof portable>, typeof
   schema,
   words: { name: 'Security key', answer: 'security key' },
   satisfies: 'webauthn',
-  traits: { countsAsCode: false, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: securityKeyTraits,
   usable: () => true,
   notAllowed(record, { rpId, webauthn: { models } }) {
     // A key made for another relying party would not answer to ours.

@@ -23,7 +23,16 @@ import {
   residue,
   sha256,
 } from './encodings/yubikey-otp.ts';
-import { base64, countOrNone, factorBase, type Infer, resyncRequired, resyncText, text } from './fields.ts';
+import {
+  base64,
+  countOrNone,
+  factorBase,
+  type Infer,
+  resyncRequired,
+  resyncText,
+  text,
+  typedCodeTraits,
+} from './fields.ts';
 import { otherSettings } from './seed.ts';
 import type { NewYubikey, PortableYubikey } from './yubikey-enrolment.ts';
 import {
@@ -73,7 +82,7 @@ export const yubikey: FactorKind<YubikeyRecord, PortableYubikey, typeof yubikeyR
   schema,
   words: { name: 'YubiKey', answer: 'YubiKey OTP' },
   satisfies: 'yubikey',
-  traits: { countsAsCode: true, liftsCodeLock: false, isIssued: false, isSingle: false, runsOut: false },
+  traits: typedCodeTraits,
   usable: () => true,
   notAllowed: ({ validation }, { yubikey: { validation: wanted } }) =>
     wanted === undefined || validation === wanted
