@@ -140,6 +140,8 @@ export const limits = {
   fidoLateness: 2_000,
   /** After an outcome or a cancel: the keys stop blinking within half a second. */
   fidoFarewell: 1_000,
+  /** So long after a security key was offered its library is loaded: the prompt leaves first, a finger takes longer. */
+  keyLibraryDelay: 50,
   /** Listing keys must not hold up a prompt. */
   fidoListWait: 1_000,
 

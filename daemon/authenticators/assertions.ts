@@ -5,6 +5,7 @@ import { credentialOf } from '../factors/kinds.ts';
 import { Outside } from '../lib/account-mutex.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { limits } from '../limits.ts';
 
 /** Verifies the signatures of security keys for the evaluation, which is synchronous. */
 export interface Assertions {
@@ -16,6 +17,8 @@ export interface Assertions {
     assertion: Assertion,
     factors: readonly FactorRecord[],
   ): Promise<{ readonly signed?: Signed; readonly waited: boolean }>;
+  /** A security key is about to be touched: loads what the verification needs, a moment later. */
+  prepare(): void;
   /** The verification to run first; undefined if none is needed, or it is done already. */
   needed(assertion: Assertion, factors: readonly FactorRecord[]): Outside | undefined;
 }
@@ -32,8 +35,15 @@ export type CheckSignature = (
  *   proves nothing;
  * - any error of the verification means no;
  * - an assertion is verified once, however often the decision is repeated.
+ *
+ * @param load makes a first verification as fast as others
  */
-export function createAssertions(log: Log, check: CheckSignature = checkSignature): Assertions {
+export function createAssertions(
+  log: Log,
+  check: CheckSignature = checkSignature,
+  load: () => Promise<unknown> = loadLibrary,
+): Assertions {
+  let isPrepared = false;
   const known = new WeakMap<Assertion, Signed>();
   const madeBy = (assertion: Assertion, factors: readonly FactorRecord[]) => {
     const factor = factors.find((one) => credentialOf(one)?.credentialId === assertion.credentialId);
@@ -41,6 +51,11 @@ export function createAssertions(log: Log, check: CheckSignature = checkSignatur
     return factor === undefined || credential === undefined ? undefined : { id: factor.id, credential };
   };
   const assertions: Assertions = {
+    prepare() {
+      // What fails here fails again, and is reported, in the verification.
+      if (!isPrepared) setTimeout(() => load().catch(() => undefined), limits.keyLibraryDelay).unref();
+      isPrepared = true;
+    },
     needed(assertion, factors) {
       if (known.has(assertion) || madeBy(assertion, factors) === undefined) return undefined;
       return new Outside(() => assertions.of(assertion, factors));
@@ -72,6 +87,11 @@ function isSameKey(a: Credential, b: Credential): boolean {
   );
 }
 
+/** It takes 0.2 s and 28 MB, which a machine without security keys need not pay. */
+function loadLibrary(): Promise<typeof import('@simplewebauthn/server')> {
+  return import('@simplewebauthn/server');
+}
+
 /*
  * W3C Web Authentication Level 3, 7.2, by a library that covers its details.
  *
@@ -85,8 +105,7 @@ async function checkSignature(
   assertion: Assertion,
   { credentialId, publicKey, relyingParty }: Credential,
 ): Promise<SignedFacts | undefined> {
-  // Loading takes 0.3 s and 28 MB, which a machine without security keys need not pay.
-  const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
+  const { verifyAuthenticationResponse } = await loadLibrary();
   const { verified, authenticationInfo }: VerifiedAuthenticationResponse = await verifyAuthenticationResponse(
     {
       response: {

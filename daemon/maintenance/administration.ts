@@ -207,7 +207,7 @@ export const unavailableServices: Pick<
 > = {
   rateLimiter: { allows: () => false, failed: unavailable, forgive: unavailable, size: 0 },
   validations: { needed: () => undefined, said: () => undefined },
-  assertions: { of: unavailable, needed: unavailable },
+  assertions: { prepare: unavailable, of: unavailable, needed: unavailable },
   keyRequests: { isPlugged: async () => false },
   approvals: { open: unavailable },
   unknownNames: { add: unavailable, flush: () => undefined },

@@ -1,4 +1,5 @@
 import type { Approvals } from '../authenticators/approvals.ts';
+import type { Assertions } from '../authenticators/assertions.ts';
 import { type KeyRequests, questionFor, securityKeysOf } from '../authenticators/key-requests.ts';
 import type { Config } from '../config/contract.ts';
 import type { Assertion } from '../factors/contract.ts';
@@ -14,6 +15,7 @@ import { typedNames } from './prompt-texts.ts';
 export interface OfferOptions {
   readonly keyRequests: Pick<KeyRequests, 'isPlugged'>;
   readonly approvals: Pick<Approvals, 'open'>;
+  readonly assertions: Pick<Assertions, 'prepare'>;
   readonly config: () => Pick<Config, 'portal' | 'secretsIn'>;
 }
 
@@ -27,12 +29,13 @@ export async function keyOptionFor(
   { factors, codesLocked }: Pick<Ask, 'factors' | 'codesLocked'>,
   { realm, subject }: Pick<Assessment, 'realm' | 'subject'>,
   { facts, host }: Pick<OpenLogin, 'facts' | 'host'>,
-  { keyRequests, approvals, config }: OfferOptions,
+  { keyRequests, approvals, assertions, config }: OfferOptions,
 ): Promise<KeyOption | undefined> {
   const credentials = factors.filter((factor) => credentialOf(factor) !== undefined);
   const [first] = credentials;
   const question = questionFor(securityKeysOf(credentials), realm?.webauthn.userVerification ?? 'required');
   if (first === undefined || question === undefined) return undefined;
+  assertions.prepare();
   const typed = typedNames(factors, codesLocked);
   const common = { question, ...(typed === undefined ? {} : { typed }) };
   if (keyLocationOf(facts, first, config().portal !== undefined) === 'here')
