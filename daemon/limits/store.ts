@@ -37,4 +37,9 @@ export const storeLimits = {
   auditLines: 10_000,
   /** Lines of the audit trail are gathered for so long: one write for a burst; fail2ban acts on minutes. */
   journalGather: 25,
+  /**
+   * Logins that are made up after a start, against a store in memory, and the rest after each: half a second, for the
+   * first users' logins to be faster. A slow machine ends it by its time.
+   */
+  warmUp: { logins: 150, rest: 1, time: 3_000 },
 } as const;

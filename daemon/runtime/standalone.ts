@@ -1,6 +1,7 @@
 import type { ControlServer } from '../control/server.ts';
 import type { Addon } from '../host/addon.ts';
 import { takeActivatedSockets } from '../host/socket-activation.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/program.ts';
 import type { LoginServer } from '../login/server.ts';
@@ -15,6 +16,7 @@ import {
   verifierPart,
 } from './parts.ts';
 import { checkOf, statusLine } from './service-manager.ts';
+import { warmUp } from './warm-up.ts';
 
 /** sallyportd with its store, for the logins of this machine: until a signal ends it. */
 export async function standalone(file: string, addon: Addon, log: Log): Promise<void> {
@@ -37,10 +39,17 @@ export async function standalone(file: string, addon: Addon, log: Log): Promise<
   manager.ready(() => statusLine(stored.store, configuration, login.open()), checkOf(stored.store));
   log.info('ready', { version: version(), pid: process.pid, file, startedIn: clock.now() - started });
 
+  const warm = new AbortController();
+  const warming = warmUp(base.host, warm.signal).catch((error: unknown) =>
+    log.warning('not-warmed-up', { message: messageOf(error) }),
+  );
+
   await stopped;
+  warm.abort();
   manager.stopping('Stopping: logins under way hear that they must try again');
   log.info('stopping');
   await listeners.close();
+  await warming;
   verifying.close();
   await stored.close();
 }

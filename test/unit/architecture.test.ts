@@ -245,6 +245,7 @@ const otherWords = {
   'cli/demo/self-test.ts': 'command lines, and a strategy of otplib',
   'cli/import/': "each format names the kinds that it has, in the format's own words",
   'daemon/config/': 'settings of a realm, with their line numbers',
+  'daemon/runtime/warm-up.ts': 'the factor of its own logins',
   'daemon/sealing/': 'a purpose of derived keys',
 };
 
