@@ -47,7 +47,7 @@ import { otp } from './yubikey.ts';
 /** The one that the validation servers of the rig take. */
 export const validOtp = otp({ use: 1, session: 1 });
 
-/** Uids that nobody has: callers are real processes that run as them. */
+/** Uids without an account: callers are real processes that run as them. */
 export const uids = {
   root: 0,
   alice: 61_001,
@@ -78,7 +78,7 @@ export interface RigOptions {
   readonly limits?: Partial<ControlLimits & CeremonyLimits>;
   readonly rootUids?: ReadonlySet<number>;
   readonly tokens?: TokenCheck;
-  /** In place of a store in memory that can be looked into, and of the table of names. */
+  /** Replaces a store in memory that can be inspected, and the table of names. */
   readonly store?: Store;
   readonly accounts?: Accounts;
   readonly presenceCount?: PresenceCountLimits;

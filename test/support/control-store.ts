@@ -2,13 +2,13 @@ import type { StoredAuditEvent } from '../../daemon/audit/event.ts';
 import type { AccountRecord, Commit, CommitOutcome, StoreHealth } from '../../daemon/store/contract.ts';
 import { MemoryStore } from './memory-store.ts';
 
-/** The memory store, with what it was told kept to be looked at. */
+/** The memory store, which also keeps what was written for inspection. */
 export class ProbedStore extends MemoryStore {
   /** Every event, in order. */
   readonly trail: StoredAuditEvent[] = [];
   /** Commits that went through. */
   readonly commits: Commit[] = [];
-  /** Called before each commit: a place for another one to come first. */
+  /** Called before each commit, where another one can come first. */
   beforeCommit: () => Promise<void> = async () => undefined;
   followers = 0;
   findings: readonly string[] = [];

@@ -30,8 +30,8 @@ interface Token {
 }
 
 /**
- * SIGKILL at any moment under load (design, rule 1): what was let in is never let in again, and no
- * change that was acknowledged is lost. The daemon is up again each time by itself.
+ * SIGKILL at any moment under load (design, rule 1): an accepted answer is never accepted again, and no acknowledged
+ * change is lost. The daemon restarts each time by itself.
  */
 export async function crashes(file: string, kills: number): Promise<void> {
   await inNamespace(file, async () => {
@@ -41,7 +41,7 @@ export async function crashes(file: string, kills: number): Promise<void> {
 
     scenario(
       product,
-      `${kills} kills under load: nothing is let in twice, nothing acknowledged is lost`,
+      `${kills} kills under load: no answer is accepted twice, nothing acknowledged is lost`,
       async () => {
         const tokens = await Promise.all(
           Array.from({ length: accounts }, async (_, index): Promise<Token> => {

@@ -12,7 +12,7 @@ import { systemPaths } from '../../daemon/config/defaults.ts';
 import { parseConfig } from '../../daemon/config/load.ts';
 import { describeProblem } from '../../daemon/config/problem.ts';
 
-/** A machine in memory, on which all is well until a test breaks something. */
+/** A machine in memory without faults, until a test breaks something. */
 
 export const noon = Date.parse('2026-03-01T12:00:00Z');
 export const day = 86_400_000;
@@ -104,7 +104,7 @@ export class FakeMachine implements Machine {
   rooted = false;
   version = '1.0.0';
   configFile = configFile;
-  /** Where the certificate is neither too young nor too old. */
+  /** When the certificate is valid. */
   time = Date.now() + day;
   builtAt: number | undefined = noon;
   configText: string | undefined = goodConfig;

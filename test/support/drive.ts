@@ -24,8 +24,8 @@ export interface Login {
 let plans = 0;
 
 /**
- * Real logins through libpam and the real module, all clients beginning at the same moment. Each answer
- * is given to every prompt of its login.
+ * Real logins through libpam and the real module; all clients start at the same moment. Each answer is given to every
+ * prompt of its login.
  */
 export async function drive(
   service: string,

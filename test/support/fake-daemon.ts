@@ -1,8 +1,8 @@
 import net from 'node:net';
 
 /**
- * The daemon's side of docs/reference/protocol.md as a script, written from the page and apart from the product's own,
- * so that it can also say what no daemon may say.
+ * The daemon's side of docs/reference/protocol.md as a script, written from the page and independent of the product, so
+ * that it can also violate the protocol.
  */
 
 export const pam = {
@@ -154,7 +154,7 @@ export interface FakeDaemon {
   stop(): Promise<void>;
 }
 
-/** Listens on `socket`, where everybody may connect. */
+/** Listens on `socket`, to which all users may connect. */
 export async function startFakeDaemon(socket: string, script: Script): Promise<FakeDaemon> {
   const peers: Peer[] = [];
   const scripts: Promise<void>[] = [];

@@ -10,7 +10,7 @@ import type {
 import type { AssertRequest, MakeRequest } from '../../daemon/protocol/fido-requests.ts';
 import { until } from './until.ts';
 
-/** One question to the keys, as a test answers it. */
+/** One request to the keys, as a test answers it. */
 export interface FakeCall<R, T> {
   readonly request: R;
   readonly watch: Watch;
@@ -25,7 +25,7 @@ export const failed = (reason: FidoFailure['reason']): FidoFailure => ({
   detail: '',
 });
 
-/** Keys of this machine that say what a test tells them to, when it tells them to. */
+/** Keys of this machine that answer as and when a test decides. */
 export class FakeKeys implements FidoHelper {
   plugged: PluggedKey[] = [];
   readonly made: FakeCall<MakeRequest, Made>[] = [];
@@ -47,7 +47,7 @@ export class FakeKeys implements FidoHelper {
     this.plugged = [{ name: 'a key', fido2: true }];
   }
 
-  /** The question of that number, once it is asked. */
+  /** The request of that number, once it is made. */
   async asks(number = 1): Promise<FakeCall<AssertRequest, Asserted>> {
     await until(() => this.asserted.length >= number, 60_000);
     return this.asserted[number - 1] as FakeCall<AssertRequest, Asserted>;

@@ -6,20 +6,20 @@ import type { AnonymousClient, FollowedByPerson, PortalDaemon, UserClient } from
 
 interface Token {
   readonly account: string;
-  /** Good for changes. */
+  /** Valid for changes. */
   fresh: boolean;
 }
 
-/** sallyportd as the portal sees it: alice with password "right" and code 123456, and bob, who administers. */
+/** sallyportd as the portal sees it: alice with password "right" and code 123456, and bob, an administrator. */
 export class FakePortalDaemon implements PortalDaemon {
-  /** Every question, with what was given. */
+  /** Every request, with its parameters. */
   readonly asked: unknown[][] = [];
   readonly tokens = new Map<string, Token>();
   readonly streams = new Set<Stream<unknown>>();
-  /** Thrown by the next question. */
+  /** Thrown by the next request. */
   fails: Error | undefined;
   approvalsNow: ApprovalEvent[] = [];
-  /** Sign-ins that begin wait for it. */
+  /** New sign-ins wait for it. */
   holds: Promise<void> = Promise.resolve();
   /** Answers of sign-ins wait until their request has ended. */
   endless = false;
@@ -191,7 +191,7 @@ class Stream<T> implements AsyncIterable<T> {
   }
 }
 
-/** As the client of control.sock does: what is aborted is not answered. */
+/** As the client of control.sock does: an aborted request is not answered. */
 async function endOf(ended: AbortSignal | undefined): Promise<never> {
   if (ended === undefined) throw new Error('it would never end');
   if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve));

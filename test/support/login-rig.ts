@@ -19,7 +19,7 @@ import { type HelloFields, hello, type Seen, takeApart } from './module-frames.t
 /** <security/_pam_types.h> */
 export const pam = { success: 0, systemErr: 4, permDenied: 6, authErr: 7, maxtries: 11, ignore: 25 } as const;
 
-/** Judges as it is told to, as slowly as it is told to, and remembers what it was asked. */
+/** Evaluates answers as and when the test decides, and records what it was asked. */
 export class FakeVerifier implements Verifier {
   readonly asked: LoginFacts[] = [];
   readonly answers: string[] = [];
@@ -120,7 +120,7 @@ export function timers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
 }
 
-/** A login server on sockets of its own, before a verifier that does as it is told. */
+/** A login server on its own sockets, with a verifier that the test controls. */
 export class LoginRig {
   readonly directory = mkdtempSync(path.join(tmpdir(), 'sallyport-login-'));
   readonly rootSocket = path.join(this.directory, 'pam.sock');

@@ -17,7 +17,7 @@ interface Kept<T> {
   readonly version: number;
 }
 
-/** The store's contract without a disk, for tests of what stands on it; with ways to make it fail. */
+/** The store's contract without a disk, for tests of what depends on it; can be made to fail. */
 export class MemoryStore implements Store {
   readonly #accounts = new Map<string, Kept<AccountRecord>>();
   readonly #tokens = new Map<string, Kept<YubikeyCounterRecord>>();
@@ -167,7 +167,7 @@ export class MemoryStore implements Store {
     this.#closed = true;
   }
 
-  /** Everything takes its turn, so that what must not rest on order is seen to. */
+  /** Every call takes some time, so that wrong assumptions about order are noticed. */
   async #turn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#closed) throw failure('store-closed', 'The store is closed.');

@@ -64,7 +64,7 @@ export interface Misbehaviour {
   readonly socket?: string;
 }
 
-/** A place of its own for one login: a service file, a socket path, somebody who listens. */
+/** A private directory for one login: a service file, a socket path, a listener. */
 export interface Place {
   readonly directory: string;
   readonly socket: string;

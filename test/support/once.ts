@@ -17,7 +17,7 @@ require = "any"
 const parallel = 64;
 const service = 'code';
 
-/** Refusals are held back for up to five seconds, side by side; so are the rounds. */
+/** Refusals are delayed for up to five seconds, concurrently; so are the rounds. */
 async function inFives(rounds: number, round: (number: number) => Promise<void>): Promise<void> {
   for (let first = 0; first < rounds; first += 5)
     await Promise.all(
@@ -26,8 +26,8 @@ async function inFives(rounds: number, round: (number: number) => Promise<void>)
 }
 
 /**
- * Once is once (design, rule 1): 64 processes with one answer, exactly one of them is let in.
- * @param rounds how often, for each kind of factor; every round has an account of its own
+ * Single use (design, rule 1): 64 processes with one answer, exactly one of them is accepted.
+ * @param rounds how often, for each kind of factor; every round has a separate account
  */
 export async function onceIsOnce(file: string, rounds: number): Promise<void> {
   await inNamespace(file, async () => {
@@ -79,7 +79,7 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
     for (const kind of ['totp', 'hotp', 'yubikey', 'recovery'] as const) {
       scenario(
         product,
-        `${parallel} processes with one answer, ${kind}: one is let in, ${rounds} times`,
+        `${parallel} processes with one answer, ${kind}: one is accepted, ${rounds} times`,
         async () => {
           const round = async (number: number): Promise<void> => {
             const user = `${kind}${number}`;
@@ -103,7 +103,7 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
 
     scenario(
       product,
-      `${parallel} processes with one press of a key of two accounts: one is let in`,
+      `${parallel} processes with one press of a key of two accounts: one is accepted`,
       async () => {
         const round = async (number: number): Promise<void> => {
           const key = newYubikey();
@@ -127,7 +127,7 @@ export async function onceIsOnce(file: string, rounds: number): Promise<void> {
       },
     );
 
-    scenario(product, `${parallel} accounts at once, each with its own code: all are let in`, async () => {
+    scenario(product, `${parallel} accounts at once, each with its own code: all are accepted`, async () => {
       const clients = [];
       for (let index = 0; index < parallel; index += 1) {
         const user = `many${index}`;

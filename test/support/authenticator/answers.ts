@@ -1,12 +1,12 @@
 import { type Credential, type MadeAssertion, type MadeCredential, sha256 } from './credential.ts';
 
-/** What a client lays before a key: text, and the hash that the key signs. */
+/** What a client presents to a key: text, and the hash that the key signs. */
 export interface ClientData {
   readonly json: Buffer;
   readonly hash: Buffer;
 }
 
-/** @param challenge as it is in JSON: base64url */
+/** @param challenge in base64url, as in JSON */
 export function clientData(
   type: 'webauthn.create' | 'webauthn.get',
   challenge: string,
@@ -16,7 +16,7 @@ export function clientData(
   return { json, hash: sha256(json) };
 }
 
-/** As a browser sends what navigator.credentials.create() gave. */
+/** As a browser sends the result of navigator.credentials.create(). */
 export interface RegistrationAnswer {
   readonly id: string;
   readonly rawId: string;
@@ -38,7 +38,7 @@ export function registrationAnswer(made: MadeCredential, { json }: ClientData): 
   };
 }
 
-/** As a browser sends what navigator.credentials.get() gave. */
+/** As a browser sends the result of navigator.credentials.get(). */
 export interface AssertionAnswer {
   readonly id: string;
   readonly rawId: string;

@@ -7,7 +7,7 @@ const file = '/etc/sallyport/master.key';
 const plain = '/etc/credstore/sallyport-master.key';
 const sealed = '/etc/credstore.encrypted/sallyport-master.key';
 
-/** docs/how-to/protect-master-key.md, as it is written there. */
+/** docs/how-to/protect-master-key.md, exactly as written there. */
 export function credentialTests(rig: () => Installed): void {
   const sh = (script: string) => rig().machine.must(['bash', '-ec', script]);
   const restart = () => sh('systemctl restart sallyportd');
@@ -22,7 +22,7 @@ export function credentialTests(rig: () => Installed): void {
           .catch(() => undefined);
     });
 
-    it('is handed over by systemd, out of a file of root’s, and taken back', async () => {
+    it('is passed by systemd, from a file of root’s, and moved back', async () => {
       await sh(
         `install -d -m 700 /etc/credstore; install -m 600 -o root -g root ${file} ${plain}; rm ${file}`,
       );
@@ -36,7 +36,7 @@ export function credentialTests(rig: () => Installed): void {
       assert.deepEqual(await rig().logins(['alice']), [0]);
     });
 
-    it('is sealed to the machine, and taken back', async () => {
+    it('is encrypted for the machine, and moved back', async () => {
       await sh(
         `install -d -m 700 /etc/credstore.encrypted; systemd-creds encrypt --with-key=host --name=master.key ${file} ${sealed}; rm ${file}`,
       );
@@ -52,7 +52,7 @@ export function credentialTests(rig: () => Installed): void {
       assert.deepEqual(await rig().logins(['alice']), [0]);
     });
 
-    it('that is not there keeps it from starting, and lets nobody in', async () => {
+    it('that is missing keeps it from starting, and every login is refused', async () => {
       await rig().dropIn('master-key', shippedDropIn('master-key'));
       await rig().machine.run(['systemctl', 'restart', '--no-block', 'sallyportd']);
       assert.deepEqual(await rig().logins(['alice']), [9]);

@@ -22,7 +22,7 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
   const restarts = async () => Number(await rig().machine.show(unit, 'NRestarts'));
   const back = () => until(isActive, 60_000);
 
-  describe('logins that begin while sallyportd is away', () => {
+  describe('logins that begin while sallyportd is stopped', () => {
     it('are served after SIGKILL', async () => {
       for (let round = 0; round < 3; round++) {
         await back();
@@ -31,14 +31,14 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
       }
     });
 
-    it('start it where it was stopped', async () => {
+    it('start it if it was stopped', async () => {
       await back();
       await systemctl('stop', unit);
       assert.equal(await rig().machine.show(unit, 'ActiveState'), 'inactive');
       all(await rig().logins(people), pam.success);
     });
 
-    it('are served across restarts, as an upgrade makes them; of those under way none gets in unjudged', async () => {
+    it('are served across restarts, as in an upgrade; none of those under way is accepted unverified', async () => {
       await back();
       const results: number[] = [];
       const served = () => results.filter((each) => each === pam.success).length;
@@ -61,13 +61,13 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
     });
   });
 
-  it('screen lockers, which run as their user, are served at a socket of their own', async () => {
+  it('of screen lockers, which run as their user, are served on a separate socket', async () => {
     await back();
     const [user = ''] = people;
     all(await rig().logins([user], 1, user), pam.success);
   });
 
-  it('whoever is at a prompt when it stops is told to try again, and can', async () => {
+  it('at a prompt when it stops are asked to retry, and can', async () => {
     await back();
     const [user = ''] = people;
     const login = spawn('nsenter', rig().loginAtPrompt(user), { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -99,7 +99,7 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
         .catch(() => undefined);
     });
 
-    it('is tried for ever; no socket is taken down, and who comes waits until it is mended', async () => {
+    it('is restarted without limit; no socket is closed, and logins wait until it is repaired', async () => {
       await back();
       await rig().dropIn('broken', '[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=100ms\n');
       await systemctl('kill', '--signal=KILL', unit);
@@ -115,7 +115,7 @@ export function queueTests(rig: () => Installed, people: readonly string[]): voi
       all(await waiting, pam.success);
     });
 
-    it('is silence to the module, which gives up by itself and lets nobody in', async () => {
+    it('is silence for the module, which gives up by itself and refuses the login', async () => {
       await back();
       await rig().dropIn('broken', '[Service]\nExecStart=\nExecStart=/bin/false\n');
       await systemctl('kill', '--signal=KILL', unit);

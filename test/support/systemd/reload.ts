@@ -10,7 +10,7 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
   const edit = (script: string) => rig().machine.must(['sed', '-i', script, config]);
 
   describe('a reload', () => {
-    it('of a file with a mistake fails, says where, and changes nothing', async () => {
+    it('of an invalid file fails, says where, and changes nothing', async () => {
       const pid = await rig().mainPid();
       await edit('s/^require = "any"/require = "sometimes"/');
       const failed = await rig().machine.run(['systemctl', 'reload', 'sallyportd']);
@@ -25,7 +25,7 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
       assert.equal(await rig().mainPid(), pid);
     });
 
-    it('is not needed for a start with a bad file: the last good one is in force, and the status says so', async () => {
+    it('is not needed for a start with an invalid file: the last valid one is used, and the status says so', async () => {
       await edit('s/^require = "any"/require = "sometimes"/');
       await rig().machine.must(['systemctl', 'restart', 'sallyportd']);
       assert.match(await status(), /^Serving; the configuration file is not in force/);
@@ -35,14 +35,14 @@ export function reloadTests(rig: () => Installed, hasNotifyReload: boolean): voi
       await until(async () => /^Serving; \d+ account/.test(await status()), 60_000);
     });
 
-    it('of a good one works by systemctl and by sallyport', async () => {
+    it('of a valid one works by systemctl and by sallyport', async () => {
       await rig().machine.must(['systemctl', 'reload', 'sallyportd']);
       await until(async () => (await status()).startsWith('Serving'), 60_000);
       assert.equal((await rig().sallyport('reload')).status, 0);
       assert.equal(await rig().machine.show('sallyportd', 'ActiveState'), 'active');
     });
 
-    it('can be waited for where systemd knows Type=notify-reload', { skip: !hasNotifyReload }, async () => {
+    it('can be waited for if systemd knows Type=notify-reload', { skip: !hasNotifyReload }, async () => {
       await rig().dropIn('notify-reload', '[Service]\nType=notify-reload\nExecReload=\n');
       await rig().machine.must(['systemctl', 'restart', 'sallyportd']);
       await rig().machine.must(['systemctl', 'reload', 'sallyportd']);

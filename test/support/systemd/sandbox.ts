@@ -30,7 +30,7 @@ $! = 0; said('become root', POSIX::setuid(0)) if eval { require POSIX };
 print 'name service: ', ((getpwnam('dynamic'))[0] // 'none'), "\n";
 `;
 
-/** What the unit leaves to sallyportd, seen from where it runs. */
+/** What the unit allows sallyportd, seen from its own process. */
 export function sandboxTests(rig: () => Installed): void {
   describe('the sandbox', () => {
     let seen: ReadonlyMap<string, string>;
@@ -67,7 +67,7 @@ export function sandboxTests(rig: () => Installed): void {
       assert.deepEqual(found, expected);
     };
 
-    it('lets it write nothing but its own directory', () =>
+    it('allows writes only to its own directory', () =>
       finds({
         'write /etc/probe': 'EROFS',
         'write /usr/probe': 'EROFS',
@@ -86,7 +86,7 @@ export function sandboxTests(rig: () => Installed): void {
         'read /etc/passwd': 'done',
       }));
 
-    it('leaves it Unix sockets and the Internet, and no other family', () =>
+    it('allows Unix sockets and the Internet, and no other family', () =>
       finds({
         'socket unix': 'done',
         'socket inet': 'done',
@@ -97,10 +97,10 @@ export function sandboxTests(rig: () => Installed): void {
         'socket vsock': 'EAFNOSUPPORT',
       }));
 
-    it('lets it run nothing that it wrote, and become nobody else', () =>
+    it('lets it run nothing that it wrote, and take no other identity', () =>
       finds({ 'run a program from the store': 'EACCES', unshare: 'EPERM', 'become root': 'EPERM' }));
 
-    it('leaves it what it decides by: sessions, the boot, and accounts that a service knows', async () => {
+    it('allows reading what it decides by: sessions, the boot id, and accounts of a service', async () => {
       finds({
         'read /run/systemd/sessions/probe': 'done',
         'read /proc/sys/kernel/random/boot_id': 'done',
@@ -110,7 +110,7 @@ export function sandboxTests(rig: () => Installed): void {
       assert.match(explained.stdout + explained.stderr, /realm.*all/s);
     });
 
-    it('is in force for the process that serves', () => {
+    it('is in force for the serving process', () => {
       const status = readFileSync(`/proc/${rig().pidOutside()}/status`, 'utf8');
       for (const line of [
         /^CapEff:\s0+$/m,
@@ -128,7 +128,7 @@ export function sandboxTests(rig: () => Installed): void {
       assert.match(limits, new RegExp(`^Max open files +${files} +${files} `, 'm'));
     });
 
-    it('is understood by this systemd, which finds little left', async () => {
+    it('is valid for this systemd, which finds little exposed', async () => {
       const sockets = ['sallyport-pam', 'sallyport-pam-user', 'sallyport-control'].map(
         (name) => `${name}.socket`,
       );
@@ -151,7 +151,7 @@ export function sandboxTests(rig: () => Installed): void {
       }
     });
 
-    it('does without a network where the drop-in says so', async () => {
+    it('works without a network if the drop-in says so', async () => {
       await rig().dropIn('no-network', shippedDropIn('no-network'));
       await rig().machine.must(['systemctl', 'restart', 'sallyportd.service']);
       assert.deepEqual(await rig().logins(['alice']), [0]);

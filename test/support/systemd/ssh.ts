@@ -16,7 +16,7 @@ if [ -p /tmp/gate ] && [ ! -e /tmp/gated ]; then : > /tmp/gated; cat /tmp/gate >
 read -r code < /tmp/codes && sed -i 1d /tmp/codes && printf '%s\\n' "$code"
 `;
 
-/** ssh.service with key and code, as a person meets it. */
+/** ssh.service with key and code, as a user experiences it. */
 export function sshTests(rig: () => Installed): void {
   const sh = (script: string) => rig().machine.must(['bash', '-ec', script]);
   const codes = (count: number) =>
@@ -46,20 +46,20 @@ export function sshTests(rig: () => Installed): void {
       await sh('until ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null | grep -q ed25519; do sleep 0.1; done');
     });
 
-    it('lets in', async () => {
+    it('accepts a login', async () => {
       await codes(1);
       const done = await rig().machine.run(login);
       assert.deepEqual([done.status, done.stdout], [0, `${user}\n`], done.stderr);
     });
 
-    it('waits for a daemon that is away', async () => {
+    it('waits for a stopped daemon', async () => {
       await codes(1);
       process.kill(rig().pidOutside(), 'SIGKILL');
       const done = await rig().machine.run(login);
       assert.deepEqual([done.status, done.stdout], [0, `${user}\n`], done.stderr);
     });
 
-    it('tells who is at the prompt in an upgrade to try again, and lets them in then', async () => {
+    it('asks users at the prompt to retry during an upgrade, and accepts them afterwards', async () => {
       await until(async () => (await rig().machine.show('sallyportd', 'ActiveState')) === 'active', 60_000);
       await codes(2);
       await sh('rm -f /tmp/prompts /tmp/gated /tmp/gate; mkfifo /tmp/gate');

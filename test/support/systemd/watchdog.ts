@@ -7,7 +7,7 @@ import { until } from '../until.ts';
 
 const unit = 'sallyportd.service';
 
-/** A daemon that hangs is ended and started anew; one that is busy is not. */
+/** A daemon that hangs is ended and restarted; a busy one is not. */
 export function watchdogTests(rig: () => Installed, people: readonly string[]): void {
   const isActive = async () => (await rig().machine.show(unit, 'ActiveState')) === 'active';
   const back = () => until(isActive, 60_000);
@@ -25,14 +25,14 @@ export function watchdogTests(rig: () => Installed, people: readonly string[]): 
       await rig().machine.must(['systemctl', 'restart', unit]);
     });
 
-    it('leaves a daemon alone that serves', async () => {
+    it('does not end a daemon that serves', async () => {
       const pid = await rig().mainPid();
       const end = Date.now() + 6_000;
       while (Date.now() < end) assert.ok((await rig().logins(people)).every((each) => each === 0));
       assert.equal(await rig().mainPid(), pid);
     });
 
-    it('ends one whose event loop hangs, and who waits is served', async () => {
+    it('ends one whose event loop hangs, and waiting logins are served', async () => {
       process.kill(rig().pidOutside(), 'SIGSTOP');
       const results = await rig().logins(people);
       assert.ok(
