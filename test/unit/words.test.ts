@@ -35,7 +35,9 @@ const retired: Readonly<Record<string, Retired>> = {
 };
 
 const product = writtenFiles()
-  .filter((path) => /^(cli|daemon|man|native|notify|portal)\/.*\.(tsx?|c|cc|h)$/.test(path))
+  .filter((path) =>
+    /^(cli|daemon|man|native|notify|portal)\/.*\.(tsx?|c|cc|h)$|^(pam-config|packaging|scripts)\//.test(path),
+  )
   .map((path) => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }));
 
 for (const [word, { pattern, left, because }] of Object.entries(retired))
