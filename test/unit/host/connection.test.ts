@@ -88,7 +88,10 @@ function overfill(connection: Connection, waiting: number): Buffer {
       'what was sent is wiped',
     );
   };
-  while (connection.unsent === 0) block();
+  while (connection.unsent === 0) {
+    assert.ok(blocks.length < 100_000, 'no block waits');
+    block();
+  }
   for (let each = 0; each < waiting; each += 1) block();
   return Buffer.concat(blocks);
 }
