@@ -11,7 +11,7 @@ export type { Access, CallerRole, Permission } from './permissions.ts';
  * Invariants:
  * - what is not said to be allowed is denied; a caller is exactly one of the columns;
  * - callers other than root need a token for every change;
- * - only root changes what belongs to root, adds an unverified factor, moves accounts in or out, and reloads;
+ * - only root changes what belongs to root, adds an unverified factor, imports and exports accounts, and reloads;
  * - the portal has no rights itself: it presents a user's token, and that user's cell decides;
  * - sallyport-notify follows events, and may do nothing else.
  */

@@ -12,7 +12,7 @@ export function coveredBy(rule: Matcher, earlier: readonly Matcher[]): number[] 
   for (const service of rule.services ?? [undefined]) {
     const rivals = earlier.filter((rival) => takesService(rival, service));
     for (const source of rule.from ?? [undefined]) {
-      const takers = rivals.filter((rival) => keyRequests(rival, source));
+      const takers = rivals.filter((rival) => takesSource(rival, source));
       if (!takesAll(takers, source)) return undefined;
       for (const taker of takers) lines.add(taker.line);
     }
@@ -26,7 +26,7 @@ function takesService(rule: Matcher, service: string | undefined): boolean {
   return service !== undefined && rule.services.includes(service);
 }
 
-function keyRequests(rule: Matcher, source: Source | undefined): boolean {
+function takesSource(rule: Matcher, source: Source | undefined): boolean {
   if (rule.from === undefined) return true;
   if (source === undefined) return false;
   return rule.from.some((other) => overlaps(other, source));

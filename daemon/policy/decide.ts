@@ -16,7 +16,7 @@ import { activeGrant, mayRemember } from './grants.ts';
 import { ownershipOf } from './identity.ts';
 import { lockAt, lockedUntil, lockoutAt } from './lockout.ts';
 import { observed, observes, remainingRealms } from './observe-mode.ts';
-import { factorOwnerOf, isSignIn, matchingRule, refusalBy, selectRealm } from './realm.ts';
+import { decidedByRule, factorOwnerOf, isSignIn, matchingRule, selectRealm } from './realm.ts';
 import {
   bypassCodes,
   factorsFor,
@@ -66,10 +66,10 @@ function decideIn(question: DecisionInput, realm: Realm, membershipReason: strin
   const { facts, now } = question;
   const rule = matchingRule(realm, facts);
   const say: DecisionContext = { realm: realm.name, membershipReason, ...(rule !== undefined && { rule }) };
-  if (rule?.action.kind === 'refuse')
-    return refusedDecision('rule-refuse', say, rule.line, refusalBy(rule, facts));
-  if (rule?.action.kind === 'skip')
-    return notNeededDecision('rule-skip', say, rule.line, 'a rule exempts this service from this source');
+  if (rule !== undefined) {
+    const byRule = decidedByRule(rule, facts, say);
+    if (byRule !== undefined) return byRule;
+  }
   const isPortal = isSignIn(facts.service);
   const state = ownState(question);
   if (state === undefined) {

@@ -3,6 +3,7 @@ import type { Account, Membership } from '../host/contract.ts';
 import { SallyportError, unreachable } from '../lib/errors.ts';
 import { contains } from '../lib/network.ts';
 import type { LoginFacts } from './contract.ts';
+import { type Decision, type DecisionContext, notNeededDecision, refusedDecision } from './decision.ts';
 
 export type Selection =
   | {
@@ -166,10 +167,27 @@ function takesService(rule: Rule, service: string): boolean {
 }
 
 /** Why a rule refuses, for the basis of its decision. */
-export function refusalBy(rule: Rule, facts: LoginFacts): string {
+function refusalBy(rule: Rule, facts: LoginFacts): string {
   return sourceMatch(rule, facts) === 'unknown'
     ? 'a rule refuses this service from some sources, and the source address of this login is not known'
     : 'a rule refuses this service from this source';
+}
+
+/** @returns undefined if the rule leaves it to the account's factors */
+export function decidedByRule(rule: Rule, facts: LoginFacts, say: DecisionContext): Decision | undefined {
+  const { action, line } = rule;
+  switch (action.kind) {
+    case 'refuse':
+      return refusedDecision('rule-refuse', say, line, refusalBy(rule, facts));
+    case 'skip':
+      return notNeededDecision('rule-skip', say, line, 'a rule exempts this service from this source');
+    case 'ask':
+    case 'remember':
+    case 'accept':
+      return undefined;
+    default:
+      return unreachable(action);
+  }
 }
 
 /**

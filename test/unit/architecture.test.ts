@@ -251,7 +251,7 @@ const otherWords = {
 
 describe('a kind of factor', () => {
   const literal = new RegExp(`['"](${Object.keys(kinds).join('|')})['"]`);
-  const product = typescript.filter((path) => /^(daemon|portal|cli|notify|manual)\//.test(path));
+  const product = typescript.filter((path) => /^(daemon|portal|cli|notify|man)\//.test(path));
 
   it('is named by its own file, and in the tables of commands and dialogs', () => {
     const tables = ['cli/factors.ts', 'portal/pages/factors/kinds.ts'];
