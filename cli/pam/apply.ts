@@ -24,7 +24,7 @@ export function apply(change: Change, files: readonly FileChange[], users: reado
     if (change.trial === undefined) end(change.id);
     return watching;
   } catch (error) {
-    if (!revertNow())
+    if (!revertNow(change.id))
       throw new CliError('refused', `${messageOf(error)}\nrollback incomplete; run: sallyport pam show`);
     throw error;
   }

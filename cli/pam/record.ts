@@ -107,9 +107,14 @@ export function keep(change: Change, files: readonly FileChange[]): boolean {
   }
 }
 
-/** Marks all files as written. */
+/** Marks all files as written. @throws CliError refused: the change was rolled back meanwhile */
 export function noteWritten(): void {
-  writeSynced(join(trying, 'written'), `${clock().uptime}\n`);
+  try {
+    writeSynced(join(trying, 'written'), `${clock().uptime}\n`);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    throw new CliError('refused', 'the change was rolled back while it was made; see: sallyport pam show');
+  }
   try {
     syncDirectory(trying);
   } catch (error) {

@@ -44,18 +44,18 @@ function succeeds(program: string, argv: readonly string[]): boolean {
   return spawnSync(program, argv, { stdio: 'ignore', env: environment }).status === 0;
 }
 
-/** Rolls the change back now. @returns whether that succeeded */
-export function revertNow(): boolean {
-  return runs('now');
+/** Rolls the change back now. @param id nothing is done if another change is in progress. @returns whether that succeeded */
+export function revertNow(id?: string): boolean {
+  return runs(id === undefined ? ['now'] : ['now', id]);
 }
 
 /** Rolls back a change whose trial has expired, or that a restart or the end of the command interrupted. */
 export function revertIfDue(): void {
-  runs('due');
+  runs(['due']);
 }
 
-function runs(mode: 'now' | 'due'): boolean {
-  const argv = [revertScript, mode];
+function runs(mode: readonly string[]): boolean {
+  const argv = [revertScript, ...mode];
   return (
     spawnSync('/bin/sh', argv, { stdio: ['ignore', 'inherit', 'inherit'], env: environment }).status === 0
   );

@@ -59,6 +59,24 @@ describe('the rollback', () => {
     assert.equal(existsSync(path('behind/.sallyport-1.new')), false);
   });
 
+  it('is not due for a record that ends while it is read: the next change may be in its place', () => {
+    const { path, revert } = onTrial({});
+    writeFileSync(path('pam.d/sshd'), 'new\n');
+    rmSync(path('records/try/boot'));
+    revert('due');
+    assert.equal(readFileSync(path('pam.d/sshd'), 'utf8'), 'new\n');
+    assert.ok(existsSync(path('records/try/id')));
+  });
+
+  it('of a change by its id leaves every other change as it is', () => {
+    const { path, revert } = onTrial({});
+    writeFileSync(path('pam.d/sshd'), 'new\n');
+    revert('now', 'T0');
+    assert.equal(readFileSync(path('pam.d/sshd'), 'utf8'), 'new\n');
+    revert('now', 'T1');
+    assert.equal(readFileSync(path('pam.d/sshd'), 'utf8'), 'old\n');
+  });
+
   // Under systemd it would reload the sshd of this machine.
   const skip = existsSync('/run/systemd/system');
   for (const [when, boot, reported] of [
