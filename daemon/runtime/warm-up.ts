@@ -78,7 +78,8 @@ export async function warmUp(host: HostFacts, signal: AbortSignal): Promise<numb
   for (let login = 0; login < limits.warmUp.logins; login += 1) {
     if (signal.aborted || clock.monotonic() > end) break;
     if (await oneLogin({ ...host, accounts }, options, codeAt(factor, login))) accepted += 1;
-    await rest(limits.warmUp.rest, undefined, { ref: false });
+    // Not unref'd: a stop waits for the end of this, and would end with the process, before the store is closed.
+    await rest(limits.warmUp.rest);
   }
   await store.close();
   return accepted;

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { limits } from '../../../daemon/limits.ts';
 import { warmUp } from '../../../daemon/runtime/warm-up.ts';
 import { hostWith } from '../../support/host.ts';
+import { projectRoot } from '../../support/project.ts';
 
 const nobody = (): never => assert.fail('a warm-up asks NSS nothing');
 
@@ -30,5 +33,17 @@ describe('warming up', () => {
     const warm = warmUp(host, stopped.signal);
     stopped.abort();
     assert.ok((await warm) < limits.warmUp.logins);
+  });
+
+  it('keeps the process until it has ended: a stop waits for it, and then closes the store', () => {
+    const module = join(projectRoot, 'dist/daemon/runtime/warm-up.js');
+    const program = `
+      import { warmUp } from ${JSON.stringify(module)};
+      warmUp({ id: '', name: '', bootId: '' }, AbortSignal.abort()).then(() => console.log('aborted'));
+      warmUp({ id: '', name: '', bootId: '' }, new AbortController().signal).then(() => console.log('ended'));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+    });
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['aborted', 'ended']);
   });
 });
